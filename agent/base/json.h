@@ -1,0 +1,57 @@
+/* JSON: a compact writer (no white space, members in the order written) and a strict reader on top
+ * of jansson (duplicate keys, NaN, trailing bytes and invalid UTF-8 refused). RFC 8259. */
+#ifndef TENKEN_BASE_JSON_H
+#define TENKEN_BASE_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "agent/base/facts.h"
+#include "agent/base/str.h"
+
+/* Appends to *out; commas are put by itself. pretty: two-space indents for people. Nesting at
+ * most 64. */
+struct json_out {
+    struct str *out;
+    bool pretty;
+    unsigned depth;
+    uint64_t has_item; /* bit per depth */
+    bool after_key;
+};
+
+void json_begin(struct json_out *j, struct str *out, bool pretty);
+void json_open(struct json_out *j, char bracket);  /* '{' or '[' */
+void json_close(struct json_out *j, char bracket); /* '}' or ']' */
+void json_key(struct json_out *j, const char *key);
+void json_text(struct json_out *j, const char *text); /* NULL writes null */
+void json_text_n(struct json_out *j, const char *text, size_t n);
+void json_int(struct json_out *j, int64_t i); /* beyond +-(2^53-1): as text */
+void json_real(struct json_out *j, double r); /* shortest text that reads back; NaN, Inf: null */
+void json_bool(struct json_out *j, bool b);
+void json_null(struct json_out *j);
+void json_raw(struct json_out *j, const char *bytes, size_t n); /* already JSON */
+void json_cell(struct json_out *j, const struct cell *c);
+/* key and value in one call */
+void json_kv_text(struct json_out *j, const char *key, const char *text);
+void json_kv_int(struct json_out *j, const char *key, int64_t i);
+void json_kv_bool(struct json_out *j, const char *key, bool b);
+
+/* Parses exactly one JSON value of n bytes. what: named in the error ("envelope"). ERR_MALFORMED
+ * with line and column. Caller owns *ret (json_decref). */
+int json_parse(const char *what, const char *bytes, size_t n, json_t **ret, struct err *e) MUST_USE;
+static inline void cleanup_json(json_t **j)
+{
+    json_decref(*j);
+}
+/* Member access with errors that name the member. ERR_MALFORMED if absent or of another type.
+ * Borrowed results. */
+int json_need_text(const json_t *obj, const char *key, const char **ret, struct err *e) MUST_USE;
+int json_need_int(const json_t *obj, const char *key, int64_t *ret,
+                  struct err *e) MUST_USE; /* number or text of digits */
+int json_need_object(const json_t *obj, const char *key, const json_t **ret,
+                     struct err *e) MUST_USE;
+int json_need_array(const json_t *obj, const char *key, const json_t **ret, struct err *e) MUST_USE;
+
+#endif

@@ -1,0 +1,60 @@
+/* The site file: what the operator declares (formats.md, "Site"), read strictly, merged with
+ * site.d, and offered as tables site_*. Errors are ERR_INVALID "file:line:column: ..." or
+ * ERR_UNSAFE. */
+#ifndef TENKEN_POLICY_SITE_H
+#define TENKEN_POLICY_SITE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/base/facts.h"
+#include "agent/base/str.h"
+
+struct site_contract {
+    const char *id, *authority, *work, *starts, *ends, *framework,
+        *time_zone; /* dates "" when not given */
+};
+
+struct site;
+
+/* Reads path, then site.d/*.yaml beside it in byte order. trusted: refuse files writable by others
+ * (off only for fixtures' sites named by `policy test`). ERR_ABSENT if path does not exist. */
+int site_load(const char *path, bool trusted, struct site **ret, struct err *e) MUST_USE;
+/* A site that declares nothing (no file; `query`, or `scan --framework`). */
+int site_empty(struct site **ret, struct err *e) MUST_USE;
+/* From text, for tests and fuzzing. */
+int site_parse(const char *file, const char *text, size_t n, struct site **ret,
+               struct err *e) MUST_USE;
+void site_free(struct site *s);
+static inline void cleanup_site(struct site **s)
+{
+    site_free(*s);
+}
+
+size_t site_n_contracts(const struct site *s);
+const struct site_contract *site_contract(const struct site *s, size_t i);
+/* settings.KEY as text, NULL if not set. Keys: language, interpretation (advice|counts),
+ * max_definition_age_days, strict_definitions, upload.url, upload.ca_file, upload.proxy,
+ * upload.enabled, require.landlock ("true"). */
+const char *site_setting(const struct site *s, const char *key);
+const char *site_host_asset(const struct site *s);
+const char *site_host_label(const struct site *s);
+/* Declared data paths and TLS endpoints of all contracts, for the children's inputs. */
+size_t site_n_data_paths(const struct site *s);
+const char *site_data_path(const struct site *s, size_t i);
+/* Worker user names of all contracts, for pseudonyms in HAS_NAMES columns; NULL past the end. */
+const char *site_worker_username(const struct site *s, size_t i);
+
+/* Declarations of all site_* tables (kind TABLE_SITE), NULL-terminated. site_settings also says, as
+ * key list.data_paths (and workers, assets, tls_endpoints), "declared", "none" (said in so many
+ * words) or "missing". */
+const struct table *const *site_tables(void);
+/* Adds all site_* tables with the rows that belong to the contract ("" = all contracts) to *f,
+ * state COMPLETE. */
+int site_facts(const struct site *s, const char *contract_id, struct facts *f,
+               struct err *e) MUST_USE;
+
+/* `tenken import` of collector facts is not here. Default places. */
+#define SITE_DEFAULT_PATH "/etc/tenken/site.yaml"
+
+#endif
