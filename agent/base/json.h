@@ -21,22 +21,22 @@ struct json_out {
     bool after_key;
 };
 
-void json_begin(struct json_out *j, struct str *out, bool pretty);
-void json_open(struct json_out *j, char bracket);  /* '{' or '[' */
-void json_close(struct json_out *j, char bracket); /* '}' or ']' */
-void json_key(struct json_out *j, const char *key);
-void json_text(struct json_out *j, const char *text); /* NULL writes null */
-void json_text_n(struct json_out *j, const char *text, size_t n);
-void json_int(struct json_out *j, int64_t i); /* beyond +-(2^53-1): as text */
-void json_real(struct json_out *j, double r); /* shortest text that reads back; NaN, Inf: null */
-void json_bool(struct json_out *j, bool b);
-void json_null(struct json_out *j);
-void json_raw(struct json_out *j, const char *bytes, size_t n); /* already JSON */
-void json_cell(struct json_out *j, const struct cell *c);
+void jout_begin(struct json_out *j, struct str *out, bool pretty);
+void jout_open(struct json_out *j, char bracket);  /* '{' or '[' */
+void jout_close(struct json_out *j, char bracket); /* '}' or ']' */
+void jout_key(struct json_out *j, const char *key);
+void jout_text(struct json_out *j, const char *text); /* NULL writes null */
+void jout_text_n(struct json_out *j, const char *text, size_t n);
+void jout_int(struct json_out *j, int64_t i); /* beyond +-(2^53-1): as text */
+void jout_real(struct json_out *j, double r); /* shortest text that reads back; NaN, Inf: null */
+void jout_bool(struct json_out *j, bool b);
+void jout_null(struct json_out *j);
+void jout_raw(struct json_out *j, const char *bytes, size_t n); /* already JSON */
+void jout_cell(struct json_out *j, const struct cell *c);
 /* key and value in one call */
-void json_kv_text(struct json_out *j, const char *key, const char *text);
-void json_kv_int(struct json_out *j, const char *key, int64_t i);
-void json_kv_bool(struct json_out *j, const char *key, bool b);
+void jout_kv_text(struct json_out *j, const char *key, const char *text);
+void jout_kv_int(struct json_out *j, const char *key, int64_t i);
+void jout_kv_bool(struct json_out *j, const char *key, bool b);
 
 /* Parses exactly one JSON value of n bytes. what: named in the error ("envelope"). ERR_MALFORMED
  * with line and column. Caller owns *ret (json_decref). */

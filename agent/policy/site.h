@@ -17,8 +17,9 @@ struct site_contract {
 
 struct site;
 
-/* Reads path, then site.d/*.yaml beside it in byte order. trusted: refuse files writable by others
- * (off only for fixtures' sites named by `policy test`). ERR_ABSENT if path does not exist. */
+/* Reads path, then the *.yaml files of site.d beside it in byte order. trusted: refuse files
+ * writable by others (off only for fixtures' sites named by `policy test`). ERR_ABSENT if path does
+ * not exist. */
 int site_load(const char *path, bool trusted, struct site **ret, struct err *e) MUST_USE;
 /* A site that declares nothing (no file; `query`, or `scan --framework`). */
 int site_empty(struct site **ret, struct err *e) MUST_USE;
