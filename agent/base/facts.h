@@ -45,7 +45,7 @@ enum fact_state fact_state_worse(enum fact_state a, enum fact_state b);
 struct arena_block;
 struct fact_table {
     const struct table *decl; /* borrowed unless owns_decl */
-    bool owns_decl;           /* made from recorded columns */
+    bool owns_decl;           /* decl is one heap block (table_dup), freed with the table */
     const char *probe;        /* borrowed static name; "" for site, scan and view tables */
     enum fact_state state;
     char reason[FACT_REASON_MAX]; /* "word: detail" or "" */
@@ -91,7 +91,8 @@ static inline void cell_int(struct cell *c, int64_t i)
 }
 /* One call per row for literal tables: types from the declaration; NULL text = SQL NULL; INT64_MIN
  * = NULL integer. Arguments in column order: const char * for COL_TEXT, int64_t for COL_INT, double
- * for COL_REAL (NAN = NULL). */
+ * for COL_REAL (NAN = NULL). Texts are escaped like str_add_cell. ERR_NOMEM: then the row is not
+ * there. */
 int fact_row_va(struct fact_table *t, struct err *e, ...) MUST_USE;
 
 /* Total order: by cells from left to right, NULL < integer/real by value < text by bytes. */

@@ -67,6 +67,9 @@ bool column_allows(const struct column *c, const char *word, bool *ret_unknown);
 void column_flag_words(unsigned flags, void (*fn)(const char *word, void *arg), void *arg);
 /* The bit of a flag word, 0 if unknown. */
 unsigned column_flag_bit(const char *word);
+/* Deep copy in one heap block (columns and texts inside; owed stays borrowed): free() it, or hand
+ * it to a fact_table with owns_decl. For declarations rebuilt from evidence. ERR_NOMEM. */
+int table_dup(const struct table *t, struct table **ret, struct err *e) MUST_USE;
 
 #define TABLE_COLUMNS(...)                                                                         \
     .columns = (const struct column[]){__VA_ARGS__},                                               \

@@ -77,8 +77,8 @@ size_t str_width(const char *text);
 /* True if the n bytes are valid UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool str_is_utf8(const void *data, size_t n);
 
-/* The word of the list nearest to text by edit distance (at most a third of its length, else NULL).
- * For "did you mean". */
+/* The word of the list nearest to text by edit distance (at most a third of its length, rounded up,
+ * else NULL). Swapped neighbours count once. For "did you mean". */
 const char *str_nearest(const char *text, const char *const *words, size_t n_words);
 
 #endif
