@@ -195,11 +195,11 @@ int date_in_zone(const char *zone, int64_t unix_s, char buf[TIME_TEXT_MAX], stru
 int zone_day_start(const char *zone, int64_t days, int64_t *ret, struct err *e)
 {
     /* Local midnight is UTC midnight minus the offset that holds *then*, which depends on the
-     * answer. Offsets stay within a day, so the first instant whose local day is `days` lies in the
-     * two days around and is found by halving. (A clock set back over midnight lets a day begin
+     * answer. The first instant whose local day is `days` lies in the two
+     * days around it and is found by halving. (A clock set back over midnight lets a day begin
      * twice: then this is one of the two beginnings.) */
-    int64_t low = (clamp_days(days) - 1) * DAY_S - 1; /* certainly before */
-    int64_t high = (clamp_days(days) + 1) * DAY_S + 1;
+    int64_t low = (clamp_days(days) - 2) * DAY_S; /* certainly before: offsets are within 26 h */
+    int64_t high = (clamp_days(days) + 2) * DAY_S;
     while (high - low > 1) {
         int64_t middle = low + (high - low) / 2;
         int32_t offset = 0;

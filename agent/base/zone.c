@@ -243,7 +243,9 @@ static int32_t footer_offset(const struct tz_text *t, int64_t unix_s)
     time_utc(unix_s, text);
     /* the bounds of what time_utc can say, so that nothing below overflows */
     int64_t known = unix_s;
-    (void)time_parse_utc(text, &known, NULL);
+    if (time_parse_utc(text, &known, NULL) != 0) {
+        return t->std;
+    }
     time_utc(known + t->std, text);
     const char *p = text;
     int64_t year = 0;
