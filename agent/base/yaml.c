@@ -37,7 +37,7 @@ static void node_free(struct yaml_node *n)
     free(n);
 }
 
-void yaml_free(struct yaml_doc *d)
+void yaml_doc_free(struct yaml_doc *d)
 {
     if (d != NULL) {
         node_free(d->root);

@@ -34,10 +34,11 @@ struct yaml_doc {
  * frees. Empty text: root NULL. */
 int yaml_parse(const char *file, const char *bytes, size_t n, struct yaml_doc **ret,
                struct err *e) MUST_USE;
-void yaml_free(struct yaml_doc *d);
+/* NULL is fine. Not named yaml_free: libyaml has a symbol of that name and would call ours. */
+void yaml_doc_free(struct yaml_doc *d);
 static inline void cleanup_yaml(struct yaml_doc **d)
 {
-    yaml_free(*d);
+    yaml_doc_free(*d);
 }
 
 /* err_set with "file:line:column: " of the node before; always returns ERR_INVALID. */
