@@ -22,27 +22,10 @@ static bool clause_matches(const char *named, const char *control)
     return control[n] == '\0' || (control[n] >= 'a' && control[n] <= 'z' && control[n + 1] == '\0');
 }
 
-static bool control_cites(const struct control *c, const struct check *check)
-{
-    for (size_t i = 0; i < c->n_checks; i++) {
-        if (c->checks[i].check == check) {
-            return true;
-        }
-    }
-    for (size_t g = 0; g < c->n_any_of; g++) {
-        for (size_t i = 0; i < c->any_of_n[g]; i++) {
-            if (c->any_of[g][i].check == check) {
-                return true;
-            }
-        }
-    }
-    return c->gate == check && check != NULL;
-}
-
 static bool framework_has(const struct framework *f, const struct subject *x)
 {
     for (size_t i = 0; i < f->n_controls; i++) {
-        if (x->check != NULL ? control_cites(&f->controls[i], x->check)
+        if (x->check != NULL ? control_cites(&f->controls[i], x->check->id)
                              : clause_matches(x->clause, f->controls[i].id)) {
             return true;
         }
@@ -170,7 +153,7 @@ static void put_check(const struct session *s, const struct judged *j, const str
     for (size_t i = 0; i < j->framework->n_controls; i++) {
         const struct control *control = &j->framework->controls[i];
         enum basis basis = BASIS_RECOMMENDED;
-        if (control_cites(control, c)) {
+        if (control_cites(control, c->id)) {
             bool counts = check_counts(j, control, c, &basis);
             str_addf(out, "  %s %s %s [%s]%s\n", say(app, "条項", "clause"), control->id,
                      text_in(app, &control->title), basis_name(app, basis),
@@ -209,8 +192,9 @@ static void put_control(const struct session *s, const struct judged *j,
                  text_in(app, &c->attests[i].statement));
         put_wrapped(out, say(app, "  書面 ", "  statement "), 7, str_text(&line));
     }
-    for (const char *const *m = c->missing; m != NULL && *m != NULL; m++) {
-        str_addf(out, say(app, "  まだ見ていないもの: %s\n", "  not looked at yet: %s\n"), *m);
+    for (size_t i = 0; i < c->n_missing; i++) {
+        str_addf(out, say(app, "  まだ見ていないもの: %s\n", "  not looked at yet: %s\n"),
+                 text_in(app, &c->missing_texts[i]));
     }
     str_add_char(out, '\n');
 }
@@ -242,7 +226,7 @@ static int explain_subject(struct session *s, const struct subject *x, struct st
         }
         put_control(s, &j, c, out);
         for (size_t k = 0; k < s->policy->n_checks; k++) {
-            if (control_cites(c->control, &s->policy->checks[k])) {
+            if (control_cites(c->control, s->policy->checks[k].id)) {
                 put_check(s, &j, &s->policy->checks[k], out);
             }
         }

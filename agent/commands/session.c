@@ -133,6 +133,10 @@ static int load_policy(const struct session_options *o, struct session *s, struc
 static int load_site(const struct session_options *o, struct session *s, struct err *e)
 {
     struct err local = {0};
+    if (o->site_none) {
+        s->site_path = "";
+        return site_empty(&s->site, e);
+    }
     s->site_path = o->site_path != NULL ? o->site_path : SITE_DEFAULT_PATH;
     int r = site_load(s->site_path, o->site_trusted, &s->site, &local);
     s->has_site = r == 0;
@@ -359,4 +363,33 @@ void session_previous(const struct session *s, struct judged *j)
             statement_parse(j->head.payload, j->head.payload_n, &j->previous, NULL) == 0;
     }
     state_close(state);
+}
+
+static bool cites(const struct citation *list, size_t n, const char *check_id)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (list[i].check != NULL && strcmp(list[i].check->id, check_id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool control_cites(const struct control *c, const char *check_id)
+{
+    bool found = cites(c->checks, c->n_checks, check_id);
+    for (size_t g = 0; g < c->n_any_of; g++) {
+        found = found || cites(c->any_of[g], c->any_of_n[g], check_id);
+    }
+    return found || (c->gate != NULL && strcmp(c->gate->id, check_id) == 0);
+}
+
+bool framework_cites(const struct framework *f, const char *check_id)
+{
+    for (size_t i = 0; i < f->n_controls; i++) {
+        if (control_cites(&f->controls[i], check_id)) {
+            return true;
+        }
+    }
+    return false;
 }

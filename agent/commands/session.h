@@ -23,6 +23,7 @@ struct host_info {
 
 struct session_options {
     const char *site_path;       /* NULL = /etc/tenken/site.yaml */
+    bool site_none;              /* declares nothing, whatever lies at the default place */
     const struct strv *policies; /* further --policy directories */
     const char *root;            /* NULL = "/" */
     const char *state_dir;       /* NULL = default */
@@ -60,6 +61,10 @@ static inline void cleanup_session(struct session *s)
 /* Every table that SQL may name, from the probes, the site and the scan itself; caller frees the
  * array. */
 const struct table **schema_of_program(struct err *e) MUST_USE;
+
+/* True if a control of the framework cites the check (also as a leg or a gate). */
+bool control_cites(const struct control *c, const char *check_id);
+bool framework_cites(const struct framework *f, const char *check_id);
 
 /* Runs the probes behind the fact tables of the read set, plus extra (NULL-terminated, may be
  * NULL). */
