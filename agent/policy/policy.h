@@ -80,10 +80,16 @@ struct citation {
 };
 
 struct attestation_need {
-    const char *id;
+    const char *id; /* unique in its framework; site attestations name it as `statement` */
+    bool leg;       /* an any_of leg names it: required through that leg only, not by itself */
     struct text2 statement;
     const char *attachment; /* NULL or what to attach */
     const char *every;      /* application|year|period|event */
+};
+
+struct crosswalk {
+    const char *key;   /* "form5" */
+    const char *value; /* "1(3)"; several are joined with ", " */
 };
 
 struct control {
@@ -93,15 +99,19 @@ struct control {
     const char *severity;
     const struct citation *checks;
     size_t n_checks;
-    const struct citation *const *any_of; /* groups */
+    const struct citation *const *any_of; /* groups; their checks are not repeated in `checks` */
     const size_t *any_of_n;
     size_t n_any_of;
-    const char *const *missing; /* NULL-terminated, what no check looks at yet */
-    const struct check *gate;   /* NULL */
+    const char *const *missing; /* NULL-terminated, what no check looks at yet (English if given) */
+    const struct text2 *missing_texts; /* the same in both languages */
+    size_t n_missing;
+    const struct check *gate; /* NULL */
     bool permission, compensation;
     const char *drift; /* SQL or NULL */
     const struct attestation_need *attests;
     size_t n_attests;
+    const struct crosswalk *crosswalk;
+    size_t n_crosswalk;
 };
 
 struct framework {
@@ -122,17 +132,17 @@ struct policy {
     const struct framework *frameworks;
     size_t n_frameworks;
     char digest[SHA256_HEX]; /* rules.digest: checks, views, frameworks, products, profiles */
-    const char *version;     /* rules version of the first directory */
-    bool unmodified; /* the first directory's digest is the one built in and nothing was added or
-                        replaced */
-    unsigned differences;       /* files that differ from the shipped ones or were added */
+    const char *version;     /* rules.yaml of the first directory; "" if it has none */
+    bool unmodified;         /* no differences */
+    unsigned differences;    /* files of the first directory that were changed, added or are missing
+                                against the list built in, plus every file of further directories */
     struct policy_store *store; /* owns everything above */
 };
 
-/* Loads the directories in order; an id repeated in a later one replaces. tables: every fact, site
- * and scan table known here, for names and vocabularies (NULL-terminated). trusted: refuse what
+/* Loads the directories in order; an id repeated in a later one replaces. trusted: refuse what
  * others may write. Only the shape is checked here (keys, types, references between files); SQL is
- * checked by policy_lint and by evaluation. ERR_INVALID, ERR_UNSAFE with place. */
+ * checked by policy_lint and by evaluation. ERR_INVALID, ERR_UNSAFE with place; ERR_INVALID for a
+ * directory that does not exist or holds none of checks, views, frameworks. */
 int policy_load(const char *const *dirs, size_t n_dirs, bool trusted, struct policy **ret,
                 struct err *e) MUST_USE;
 void policy_free(struct policy *p);
@@ -145,8 +155,9 @@ const struct framework *policy_framework(const struct policy *p, const char *id)
 /* Ids for "did you mean"; borrowed array of n_frameworks names, caller frees the array only. */
 const char **policy_framework_ids(const struct policy *p);
 
-/* Where the shipped policies are: $TENKEN_POLICY_DIR, else the installed directory, else (run from
- * a build tree) the sources'. */
+/* Where the shipped policies are: $TENKEN_POLICY_DIR; else, for a program that lies in the build
+ * tree, the sources' (an older installed set must not be mistaken for them); else the installed
+ * directory. */
 const char *policy_default_dir(void);
 
 #endif

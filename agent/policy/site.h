@@ -33,7 +33,14 @@ static inline void cleanup_site(struct site **s)
 }
 
 size_t site_n_contracts(const struct site *s);
-const struct site_contract *site_contract(const struct site *s, size_t i);
+const struct site_contract *site_contract(const struct site *s, size_t i); /* NULL past the end */
+/* Everything that the site names and the policy must have: frameworks, controls ("5.6" names all
+ * its parts), statements of attestations, checks in scopes. ERR_INVALID with the place and the
+ * nearest right word. */
+struct policy;
+int site_check_policy(const struct site *s, const struct policy *p, struct err *e) MUST_USE;
+/* True if name is the control's id, or that id without its final letter. */
+bool control_is_named(const char *control, const char *name);
 /* settings.KEY as text, NULL if not set. Keys: language, interpretation (advice|counts),
  * max_definition_age_days, strict_definitions, upload.url, upload.ca_file, upload.proxy,
  * upload.enabled, require.landlock ("true"). */
@@ -46,16 +53,19 @@ const char *site_data_path(const struct site *s, size_t i);
 /* Worker user names of all contracts, for pseudonyms in HAS_NAMES columns; NULL past the end. */
 const char *site_worker_username(const struct site *s, size_t i);
 
-/* Declarations of all site_* tables (kind TABLE_SITE), NULL-terminated. site_settings also says, as
- * key list.data_paths (and workers, assets, tls_endpoints), "declared", "none" (said in so many
- * words) or "missing". */
+/* Declarations of all site_* tables (kind TABLE_SITE), NULL-terminated. Every table of a list but
+ * site_contracts ends with a KEY column `contract`. site_settings also says, as key list.data_paths
+ * (and workers, assets, tls_endpoints), "declared", "none" (said in so many words, of the list or
+ * of this contract) or "missing". Dates: NULL = left out, hence not known, never "for ever"; the
+ * word "none" in `ends` and `valid_until` = no end (it sorts behind every date). `scope` is a JSON
+ * object with sorted keys whose values are always strings: 443 is "443", true is "true". */
 const struct table *const *site_tables(void);
-/* Adds all site_* tables with the rows that belong to the contract ("" = all contracts) to *f,
- * state COMPLETE. */
+/* Adds all site_* tables with the rows that belong to the contract ("" = all contracts, one row per
+ * element and contract) to *f, state COMPLETE. Of a site without contracts every row belongs to
+ * whichever is asked for. list.* follow the contract: an element of another one does not count. */
 int site_facts(const struct site *s, const char *contract_id, struct facts *f,
                struct err *e) MUST_USE;
 
-/* `tenken import` of collector facts is not here. Default places. */
 #define SITE_DEFAULT_PATH "/etc/tenken/site.yaml"
 
 #endif
