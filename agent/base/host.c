@@ -289,7 +289,8 @@ static bool is_hidden_process(const struct host *h, const char *path)
         return false;
     }
     int saved = errno;
-    CLEANUP(fd) int fd = host_openat(h->root_fd, "/proc/1", O_PATH);
+    /* a leaf, because the directory itself can be opened with O_PATH even when it is hidden */
+    CLEANUP(fd) int fd = host_openat(h->root_fd, "/proc/1/status", O_PATH);
     errno = saved;
     return fd < 0;
 }
