@@ -171,7 +171,7 @@ enum redo { REDO_SAME, REDO_DIFFERS, REDO_NOT_COMPARABLE };
 struct redo_line {
     enum redo result;
     bool is_control;
-    char id[64];
+    char id[128];
     char recorded[24], redone[24]; /* verdict words; redone "" if it could not be */
     char why[192];
 };
