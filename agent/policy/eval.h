@@ -53,7 +53,19 @@ struct record_request {
     const struct read_set *reads;
     const uint8_t *pseudonym_key; /* 32 bytes */
     size_t max_bytes;             /* 1 MiB cap over all tables */
+    int64_t uid_min;              /* UID_MIN of this host, 0 = 1000 */
 };
+
+/* True if record_build would replace names with what these reads ask for: the scan should then fill
+ * `users` too (it is looked at, and recorded only if it is read itself). Without it every name
+ * becomes a pseudonym, root's included. */
+bool record_wants_users(const struct read_set *reads, schema_list schema);
+
+/* Rows that exist because of a declaration (struct owed): leaves out those declared for others than
+ * the contract ("" = all contracts), and rows of the mount that a declared path replaces. For
+ * `tenken query`, which records nothing. ERR_NOMEM. */
+int owed_apply(struct facts *f, const struct site *site, const char *contract,
+               struct err *e) MUST_USE;
 
 /* Plain text of a pseudonym, for people's eyes. */
 struct pseudonyms;
@@ -64,7 +76,11 @@ void pseudonyms_show(const struct pseudonyms *p, const char *text, struct str *o
 
 /* Makes the facts of one contract as they will be recorded: tables read only, rows owed to other
  * contracts left out, columns chosen, PERSONAL replaced, site_* tables added, sorted, cut at the
- * cap (STATE_TRUNCATED). */
+ * cap (STATE_TRUNCATED); scan.local_date is the day in the contract's time zone. Which
+ * rows are owed to declarations stands in the table recorded_owed, so that facts read back from
+ * evidence judge alike (their columns must keep name, type, flags and vocabulary).
+ * ERR_INVALID unknown time zone; ERR_NOMEM, ERR_CRYPTO. Names in the
+ * result are borrowed from the declarations of rq->facts and the site's. */
 int record_build(const struct record_request *rq, struct facts *ret, struct pseudonyms **ret_names,
                  struct err *e) MUST_USE;
 
@@ -96,6 +112,7 @@ struct control_result {
     struct strv unattested; /* statement ids missing or expired */
     struct strv advice;  /* check ids that do not count here and found something or are unknown */
     struct strv expired; /* permissions that would have covered but are out of date */
+    bool decided;        /* some check that counts here reached pass or fail */
 };
 
 struct drift_result {
@@ -113,6 +130,7 @@ struct evaluation {
     struct drift_result *drifts;
     size_t n_drifts;
     size_t counts[N_VERDICTS]; /* of controls */
+    bool partial; /* only_checks was given: no controls, the checks' own verdicts stand */
 };
 
 struct eval_request {
@@ -123,6 +141,9 @@ struct eval_request {
     const struct facts *facts;      /* recorded; nothing else is looked at */
 };
 
+/* framework may be NULL if only_checks is given. With only_checks no control and no drift is
+ * judged. Trouble with one check (SQL, bounds, tables not recorded) makes that check unknown.
+ * ERR_INVALID: only_checks names no check; ERR_MALFORMED: the facts do not make tables. */
 int evaluate(const struct eval_request *rq, struct evaluation **ret, struct err *e) MUST_USE;
 void evaluation_free(struct evaluation *ev);
 static inline void cleanup_evaluation(struct evaluation **ev)
@@ -139,12 +160,18 @@ int sql_query(const struct policy *p, const struct facts *f, const char *sql,
               struct result_rows *ret, struct err *e) MUST_USE;
 void result_rows_done(struct result_rows *r);
 
+/* Version of the SQLite library that judges here (recorded in evidence). */
+const char *sql_library_version(void);
+
 /* --- for authors --- */
-struct lint_message {
-    const char *file;
-    unsigned line;
-    char text[512];
-};
+
+/* For a host on which the check passes: sets each DECIDES cell that it reads to NULL in turn. Where
+ * some value of the column's vocabulary (0 or 1 for booleans) there would make it fail, NULL must
+ * make it unknown; each cell where it does not is appended to *ret as "table.column row N: ...".
+ * recorded: as record_build gave them. ERR_INVALID if the check does not pass to begin with. */
+int policy_null_mutations(const struct policy *p, const struct check *c,
+                          const struct facts *recorded, struct strv *ret, struct err *e) MUST_USE;
+
 /* Appends one line "file:line: text\n" per message. *ret_n = how many. */
 int policy_lint(const struct policy *p, schema_list schema, struct str *out, size_t *ret_n,
                 struct err *e) MUST_USE;

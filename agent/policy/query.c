@@ -1,0 +1,13 @@
+/* `tenken query`: one SELECT of a person over facts as they are, in the order the SELECT gives. */
+#include "agent/policy/judge.h"
+
+int sql_query(const struct policy *p, const struct facts *f, const char *sql,
+              struct result_rows *ret, struct err *e)
+{
+    CLEANUP(judge) struct judge j = {0};
+    CLEANUP(sql_reads) struct sql_reads direct = {0};
+    CLEANUP(sql_reads) struct sql_reads all = {0};
+    int rc = judge_open(&j, p, f, e);
+    rc = rc == 0 ? judge_prepare(&j, sql, &direct, &all, e) : rc;
+    return rc == 0 ? sql_run(j.sql, sql, true, ret, e) : rc;
+}
