@@ -96,9 +96,30 @@ int host_readlink(const struct host *h, const char *path, struct str *out, struc
 /* follow = false: of the link itself. meta.tsv wins where it names the path. */
 int host_stat(const struct host *h, const char *path, bool follow, struct host_stat *ret,
               struct err *e) MUST_USE;
+/* Where a path leads, by statx(2): the id that mountinfo gives to its mount (kernel 5.8), and
+ * whether the file system encrypts that file or directory by itself (fscrypt). Nothing is known of a
+ * captured tree: all false. Does not wait for a network file system. */
+struct host_place {
+    bool has_mount_id;
+    uint64_t mount_id;
+    bool knows_encrypted; /* this file system has such an attribute */
+    bool is_encrypted;
+};
+int host_place(const struct host *h, const char *path, struct host_place *ret,
+               struct err *e) MUST_USE;
 /* A descriptor of a file or directory for ioctl(2) or a socket's peer; flags: O_RDONLY |
  * O_DIRECTORY | O_RDWR (device control nodes only). Caller closes. */
 int host_open_fd(const struct host *h, const char *path, int flags, int *ret_fd,
                  struct err *e) MUST_USE;
+/* What statfs(2) and stat(2) say of the file system behind a path. */
+struct host_fs {
+    uint32_t type; /* magic number: PROC_SUPER_MAGIC, ... */
+    int64_t block_size, blocks, blocks_free, blocks_available, inodes, inodes_free;
+    uint32_t dev_major, dev_minor;
+};
+/* Opens nothing but the path itself (O_PATH). Never to be asked of network, FUSE or autofs mounts,
+ * or of anything below one: it can hang, or mount something. ERR_INVALID not an absolute path. */
+int host_statfs(const struct host *h, const char *path, struct host_fs *ret,
+                struct err *e) MUST_USE;
 
 #endif
