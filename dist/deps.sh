@@ -69,7 +69,8 @@ debian_install() {
     for names in "$@"; do
         pick=
         for name in $(echo "$names" | tr '|' ' '); do
-            if apt-cache show "$name" >/dev/null 2>&1; then
+            # not by exit status: it is 0 for a purely virtual package
+            if apt-cache show "$name" 2>/dev/null | grep -q '^Package:'; then
                 pick=$name
                 break
             fi

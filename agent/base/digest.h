@@ -13,6 +13,7 @@
 #define SHA256_BYTES 32
 #define SHA256_HEX 65 /* with NUL */
 
+/* SHA-256 of n bytes. ERR_CRYPTO. */
 int sha256(const void *data, size_t n, uint8_t out[SHA256_BYTES], struct err *e) MUST_USE;
 int sha256_hex(const void *data, size_t n, char out[SHA256_HEX], struct err *e) MUST_USE;
 /* Incremental form, for digests over many parts; each part is preceded by its length (8 bytes big

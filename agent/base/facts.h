@@ -62,6 +62,7 @@ struct facts {
     size_t n;
 };
 
+/* Frees the tables, their cells and the declarations that they own. */
 void facts_done(struct facts *f);
 static inline void cleanup_facts(struct facts *f)
 {

@@ -46,7 +46,7 @@ struct host_stat {
  * ERR_INVALID not a directory, or capture.json is malformed; ERR_UNSUPPORTED no openat2 (kernel
  * before 5.6). Caller frees with host_free. */
 int host_open(const char *root, struct host **ret, struct err *e) MUST_USE;
-/* The child's side: takes over root_fd; sights and live as the parent found them; capture: text of
+/* The child's side: takes over root_fd, also on failure; sights and live as the parent found them; capture: text of
  * capture.json or NULL. */
 int host_adopt(int root_fd, bool live, unsigned sights, const char *capture, size_t capture_len,
                const char *meta, size_t meta_len, struct host **ret, struct err *e) MUST_USE;
@@ -56,6 +56,7 @@ static inline void cleanup_host(struct host **h)
     host_free(*h);
 }
 
+/* live: the machine we run on, not a tree. */
 bool host_is_live(const struct host *h);
 bool host_is_captured(const struct host *h); /* has a capture.json */
 int host_root_fd(const struct host *h);      /* borrowed */
@@ -87,8 +88,8 @@ int host_read_at(const struct host *h, const char *path, int64_t offset, void *b
  * ERR_TRUNCATED if longer. */
 int host_read_line(const struct host *h, const char *path, char *buf, size_t n,
                    struct err *e) MUST_USE;
-/* Names in a directory, without . and .., sorted. ERR_TRUNCATED past max_entries (what fits is
- * kept). */
+/* Names in a directory, without . and .., sorted; replaces what *ret held. ERR_TRUNCATED past
+ * max_entries (what fits is kept). */
 int host_list(const struct host *h, const char *dir, size_t max_entries, struct strv *ret,
               struct err *e) MUST_USE;
 /* Target of a symbolic link, as stored. */

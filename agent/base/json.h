@@ -21,6 +21,8 @@ struct json_out {
     bool after_key;
 };
 
+/* j: in the caller's frame; out: borrowed, its sticky error tells of everything that went wrong
+ * (too deep nesting included). Texts must be valid UTF-8; bytes that are not become U+FFFD. */
 void jout_begin(struct json_out *j, struct str *out, bool pretty);
 void jout_open(struct json_out *j, char bracket);  /* '{' or '[' */
 void jout_close(struct json_out *j, char bracket); /* '}' or ']' */
@@ -38,7 +40,7 @@ void jout_kv_text(struct json_out *j, const char *key, const char *text);
 void jout_kv_int(struct json_out *j, const char *key, int64_t i);
 void jout_kv_bool(struct json_out *j, const char *key, bool b);
 
-/* Parses exactly one JSON value of n bytes. what: named in the error ("envelope"). ERR_MALFORMED
+/* Parses exactly one JSON object or array of n bytes. what: named in the error ("envelope"). ERR_MALFORMED
  * with line and column. Caller owns *ret (json_decref). */
 int json_parse(const char *what, const char *bytes, size_t n, json_t **ret, struct err *e) MUST_USE;
 static inline void cleanup_json(json_t **j)

@@ -22,6 +22,7 @@ struct str {
         .data = NULL, .len = 0, .cap = 0, .max = (ceiling), .error = 0                             \
     }
 
+/* Empty, with that ceiling; allocates nothing yet. */
 void str_init(struct str *s, size_t max_bytes);
 void str_done(struct str *s);  /* frees; s may be reused after str_init */
 void str_clear(struct str *s); /* length 0, memory and ceiling kept, error cleared */
