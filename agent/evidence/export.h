@@ -29,9 +29,9 @@ struct import_report {
     size_t n_refused; /* not ours, or signature does not hold */
     char first_refusal[512];
 };
-/* Takes a file of receipts (one per line; empty lines and {"error":...} lines count as refused).
- * Gives 0 even if all were refused. ERR_ABSENT etc. if the file cannot be read or nothing is
- * enrolled. */
+/* Takes a file of receipts, one per line (an {"error":...} line, which a collector's import writes
+ * for what it did not take, counts as refused; empty lines are nothing). Gives 0 even if all were
+ * refused. ERR_ABSENT etc. if the file cannot be read or no collector is enrolled. */
 int import_receipts(struct state *s, const char *path, struct import_report *ret,
                     struct err *e) MUST_USE;
 
