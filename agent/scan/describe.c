@@ -150,6 +150,20 @@ static void watch_trial(int fd, struct receiver *rx)
     }
 }
 
+/* Waits until the launcher has reaped the child, so that none is left when we return. */
+static void wait_report(struct launcher *l, uint32_t id)
+{
+    int64_t until_us = time_monotonic_us() + (int64_t)2 * TRIAL_MS * 1000;
+    struct child_report r = {.id = 0};
+    struct err e;
+    while (r.id != id && time_monotonic_us() < until_us) {
+        struct pollfd p = {.fd = l->sock_fd, .events = POLLIN};
+        if (poll(&p, 1, TRIAL_MS) > 0 && launcher_report(l, &r, &e) < 0) {
+            return;
+        }
+    }
+}
+
 /* Confines a child as the probe's would be. run->layers says what held; reason why it did not. */
 static int try_layers(struct launcher *l, struct probe_run *run, char reason[FACT_REASON_MAX],
                       struct err *e)
@@ -176,6 +190,7 @@ static int try_layers(struct launcher *l, struct probe_run *run, char reason[FAC
     struct probe_run *runs[] = {run};
     receiver_init(&rx, runs, 1);
     watch_trial(read_fd, &rx);
+    wait_report(l, id);
     reason_copy(reason, rx.confined ? "" : "sandbox: the child ended before it was confined");
     if (rx.unconfined[0] != '\0') {
         reason_copy(reason, rx.unconfined);

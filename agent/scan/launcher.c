@@ -40,15 +40,25 @@ static int null_standard(void)
     return 0;
 }
 
+/* Handlers of the caller (a test runner's, a sanitizer's) must not run in a child: a crash has to
+ * look like one. SIGKILL, SIGSTOP and the C library's own signals cannot be set. */
+static void default_signals(void)
+{
+    for (int sig = 1; sig < NSIG; sig++) {
+        (void)signal(sig, SIG_DFL);
+    }
+}
+
 /* In the new process: nothing of the caller's environment, descriptors or signal settings stays. */
 static NO_RETURN void become_launcher(int sock_fd, pid_t parent, const struct probe *const *probes,
                                       size_t n)
 {
     sigset_t none;
     (void)sigemptyset(&none);
+    default_signals();
+    (void)signal(SIGPIPE, SIG_IGN); /* a parent that no longer listens: writes fail instead */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != parent ||
-        sigprocmask(SIG_SETMASK, &none, NULL) != 0 || signal(SIGPIPE, SIG_DFL) == SIG_ERR ||
-        signal(SIGCHLD, SIG_DFL) == SIG_ERR || clearenv() != 0 || chdir("/") != 0 ||
+        sigprocmask(SIG_SETMASK, &none, NULL) != 0 || clearenv() != 0 || chdir("/") != 0 ||
         null_standard() != 0 || dup2(sock_fd, LAUNCHER_FD) < 0 ||
         child_close_from(LAUNCHER_FD + 1) != 0) {
         _exit(EXIT_FAILURE);

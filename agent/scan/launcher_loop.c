@@ -334,9 +334,9 @@ static void refuse(const struct loop *loop, uint32_t id, int result_fd, const st
     char reason[ERR_MSG_MAX + 16];
     (void)snprintf(reason, sizeof(reason), "sandbox: %s", e->msg);
     wire_unconfined(&frame, reason);
-    if (result_fd >= 0) {
-        (void)write(result_fd, frame.data, frame.len); /* lost: unconfined all the same */
-    }
+    struct err ignored;
+    bool is_told = result_fd >= 0 && io_write_all(result_fd, frame.data, frame.len, &ignored) == 0;
+    (void)is_told; /* if not: without a layers frame it counts as unconfined all the same */
     report(loop, (struct child_report){.id = id, .end = CHILD_ENDED});
 }
 
