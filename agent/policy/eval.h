@@ -167,10 +167,12 @@ const char *sql_library_version(void);
 
 /* For a host on which the check passes: sets each DECIDES cell that it reads to NULL in turn. Where
  * some value of the column's vocabulary (0 or 1 for booleans) there would make it fail, NULL must
- * make it unknown; each cell where it does not is appended to *ret as "table.column row N: ...".
- * recorded: as record_build gave them. ERR_INVALID if the check does not pass to begin with. */
-int policy_null_mutations(const struct policy *p, const struct check *c,
-                          const struct facts *recorded, struct strv *ret, struct err *e) MUST_USE;
+ * make it unknown; for each cell where it does not, one line "table.column of KEYS: ..." is
+ * appended to out. recorded: as record_build gave them; fw and contract as for evaluate().
+ * *ret_n = lines. ERR_INVALID if the check does not pass to begin with. */
+int policy_null_mutations(const struct policy *p, const struct framework *fw, const struct check *c,
+                          const struct facts *recorded, const char *contract, struct str *out,
+                          size_t *ret_n, struct err *e) MUST_USE;
 
 /* Appends one line "file:line: text\n" per message. *ret_n = how many. */
 int policy_lint(const struct policy *p, schema_list schema, struct str *out, size_t *ret_n,

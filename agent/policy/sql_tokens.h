@@ -55,10 +55,10 @@ size_t select_clause_end(const struct select *s, size_t clause);
 typedef bool (*source_fn)(size_t table, size_t alias, void *arg);
 void select_sources(const struct tokens *t, const struct select *s, source_fn fn, void *arg);
 
-/* True if some conjunct of the WHERE of every outermost SELECT that names the table tests
- * table.column: word NULL: `column IS NULL`; else `column = 'word'` or `column IN (...)` holding
- * it. OR inside a conjunct is fine, AND inside an OR is not. table_has(table, column) tells whose
- * an unqualified name may be. */
+/* True if a conjunct of the WHERE of some outermost SELECT that names the table tests table.column:
+ * word NULL: `column IS NULL`; else `column = 'word'` or `column IN (...)` holding it. OR inside a
+ * conjunct is fine, AND inside an OR is not. table_has(table, column) tells whose an unqualified
+ * name may be. */
 bool sql_tests_column(const struct tokens *t, const char *table, const char *column,
                       const char *word,
                       bool (*table_has)(const char *table, size_t n, const char *column, void *arg),
