@@ -1,0 +1,52 @@
+/* Opening and closing of what a running collector consists of. */
+#include "server-stub/server.h"
+
+int server_open(struct server *s, const struct collector *c, const struct policy *policy,
+                const struct server_options *o, struct err *e)
+{
+    s->collector = c;
+    s->policy = policy;
+    (void)pthread_mutex_init(&s->lock, NULL);
+    (void)pthread_cond_init(&s->freed, NULL);
+    int rc = ratelimit_new(o->rate_per_minute, &s->rate, e);
+    if (rc == 0) {
+        rc = writer_start(c->dir, &s->writer, e);
+    }
+    while (rc == 0 && s->n_free < N_READERS) {
+        rc = store_open(c->dir, STORE_READ, &s->readers[s->n_free], e);
+        s->n_free += rc == 0;
+    }
+    return rc;
+}
+
+void server_done(struct server *s)
+{
+    writer_stop(s->writer);
+    ratelimit_free(s->rate);
+    while (s->n_free > 0) {
+        store_close(s->readers[--s->n_free]);
+    }
+    if (s->collector != NULL) {
+        (void)pthread_cond_destroy(&s->freed);
+        (void)pthread_mutex_destroy(&s->lock);
+    }
+}
+
+struct store *server_take(struct server *s)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    while (s->n_free == 0) {
+        (void)pthread_cond_wait(&s->freed, &s->lock);
+    }
+    struct store *store = s->readers[--s->n_free];
+    (void)pthread_mutex_unlock(&s->lock);
+    return store;
+}
+
+void server_give(struct server *s, struct store *store)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    s->readers[s->n_free++] = store;
+    (void)pthread_cond_signal(&s->freed);
+    (void)pthread_mutex_unlock(&s->lock);
+}
