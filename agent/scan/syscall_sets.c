@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/dm-ioctl.h>
 #include <linux/fs.h>
+#include <linux/loop.h>
 #include <linux/seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -138,6 +139,11 @@ static const struct syscall_entry ioctl_block[] = {
     ALLOW_IF("ioctl", 1, BLKROGET),
 };
 
+static const struct syscall_entry ioctl_loop[] = {
+    ALLOW("@file-read"),
+    ALLOW_IF("ioctl", 1, LOOP_GET_STATUS64),
+};
+
 static const struct syscall_entry ioctl_opal[] = {
     ALLOW("@file-read"),
     ALLOW_IF("ioctl", 1, OPAL_GET_STATUS),
@@ -200,6 +206,7 @@ static const struct syscall_set sets[] = {
     ROW("@fs-info", "type and flags of the file system behind an open file", fs_info),
     ROW("@ioctl-dm", "ask the device-mapper for its devices and tables", ioctl_dm),
     ROW("@ioctl-block", "size and block size of a block device", ioctl_block),
+    ROW("@ioctl-loop", "ask a loop device which file it was bound to", ioctl_loop),
     ROW("@ioctl-opal", "ask a drive whether its own locking is armed", ioctl_opal),
     ROW("@ioctl-fscrypt", "ask a directory for its encryption policy", ioctl_fscrypt),
     ROW("@time-read", "ask the kernel whether its clock is disciplined", time_read),
