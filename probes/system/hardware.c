@@ -128,6 +128,8 @@ int system_info_rows(struct probe_ctx *ctx, const struct sys_state *s, struct er
     cpu_cells(ctx, &cpu);
     if (meminfo_total(str_text(meminfo), meminfo->len, &memory)) {
         row_int(ctx, INFO_MEMORY, memory);
+    } else if (s->files[SYS_MEMINFO].code == 0) {
+        probe_state(ctx, &table_system_info, STATE_MALFORMED, "malformed: /proc/meminfo");
     }
     if (no_sys == NULL) {
         dmi_cells(ctx, s);

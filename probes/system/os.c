@@ -220,21 +220,32 @@ int uptime_collect(struct probe_ctx *ctx, struct sys_state *s, struct err *e)
     return 0;
 }
 
+/* A time namespace shifts the clock and /proc/uptime alike, and container engines put a file of
+ * their own over the latter. NULL: neither is so. */
+static const char *uptime_hidden(const struct host *h, const struct sys_state *s)
+{
+    if (!host_is_live(h)) {
+        return host_hidden(h, HOST_SEES_PROC);
+    }
+    if (s->ns_time == NS_INITIAL) {
+        return NULL;
+    }
+    return s->ns_time == NS_OTHER ? "not_visible: other time namespace"
+                                  : "not_visible: the time namespace cannot be told";
+}
+
 int uptime_rows(struct probe_ctx *ctx, const struct sys_state *s, struct err *e)
 {
-    int64_t total = s->boot_seconds;
+    const char *hidden = uptime_hidden(probe_host(ctx), s);
     const struct str *file = &s->files[SYS_UPTIME].bytes;
+    int64_t total = s->boot_seconds;
 
     (void)e;
-    if (host_is_live(probe_host(ctx))) {
-        /* A time namespace shifts this clock and /proc/uptime alike. */
-        if (s->ns_time != NS_INITIAL) {
-            probe_state(ctx, &table_uptime, STATE_DENIED, "not_visible: %s",
-                        s->ns_time == NS_OTHER ? "other time namespace"
-                                               : "the time namespace cannot be told");
-            return 0;
-        }
-    } else {
+    if (hidden != NULL) {
+        probe_state(ctx, &table_uptime, STATE_DENIED, "%s", hidden);
+        return 0;
+    }
+    if (!host_is_live(probe_host(ctx))) {
         if (!sys_usable(ctx, &table_uptime, s, SYS_UPTIME)) {
             return 0;
         }
