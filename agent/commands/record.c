@@ -121,7 +121,7 @@ static int note_spool(const struct session *s, struct state *state, struct str *
 }
 
 int record_all(struct session *s, struct state *state, struct judged *list, size_t n,
-               struct str *notice, struct err *e)
+               struct str *notice, struct str *warning, struct err *e)
 {
     struct sign_key *key = NULL;
     struct err clone = {0};
@@ -135,7 +135,7 @@ int record_all(struct session *s, struct state *state, struct judged *list, size
     /* Before the new envelope becomes the head that is compared with. A clone still records: its
      * collector sees it too. */
     if (state_identity_check(state, s->info.machine_id, &clone) < 0) {
-        str_addf(notice, "%s ", clone.msg);
+        str_add(warning, clone.msg);
     }
     int r = state_key(state, true, &key, e);
     for (size_t i = 0; r == 0 && i < n; i++) {

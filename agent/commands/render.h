@@ -37,7 +37,8 @@ struct render_options {
     bool recorded;
     int64_t wall_us;
     const char
-        *notice; /* one more line at the end (unsent evidence, cloned machine …), NULL if none */
+        *notice; /* one more line (unsent evidence), NULL if none; never alone under --quiet */
+    const char *warning; /* shown whatever else is (cloned machine), NULL if none */
 };
 
 void render_text(const struct session *s, const struct judged *list, size_t n,

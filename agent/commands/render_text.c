@@ -617,7 +617,10 @@ void render_text(const struct session *s, const struct judged *list, size_t n,
         }
         free(p.clauses);
     }
-    if (o->notice != NULL) {
+    if (o->notice != NULL && (out->len > 0 || !(o->changes || o->quiet))) {
         put_wrapped(out, "", 5, o->notice);
+    }
+    if (o->warning != NULL) {
+        put_wrapped(out, "! ", 2, o->warning);
     }
 }

@@ -172,7 +172,8 @@ static int judge_all(struct session *s, const struct scan_options *o, const stru
 }
 
 static int print_result(const struct session *s, const struct scan_options *o,
-                        const struct judged *list, size_t n, const char *notice, int64_t started_us)
+                        const struct judged *list, size_t n, const struct str *notice,
+                        const struct str *warning, int64_t started_us)
 {
     CLEANUP(str) struct str out = STR_INIT((size_t)64 << 20);
     struct render_options ro = {.quiet = o->quiet,
@@ -181,7 +182,8 @@ static int print_result(const struct session *s, const struct scan_options *o,
                                           getenv("NO_COLOR") == NULL,
                                 .recorded = o->record,
                                 .wall_us = time_monotonic_us() - started_us,
-                                .notice = notice};
+                                .notice = notice->len > 0 ? str_text(notice) : NULL,
+                                .warning = warning->len > 0 ? str_text(warning) : NULL};
     if (strcmp(o->format, "json") == 0) {
         render_json(s, list, n, &out);
     } else {
@@ -208,6 +210,7 @@ static int run_targets(struct session *s, const struct scan_options *o, const st
     struct err e = {0};
     size_t n = 0;
     CLEANUP(str) struct str notice = STR_INIT(4096);
+    CLEANUP(str) struct str warning = STR_INIT(4096);
     struct judged *list = calloc(t->n + 1, sizeof(*list));
     int code = EXIT_FAILED;
     int r = list == NULL ? err_nomem(&e) : 0;
@@ -224,13 +227,12 @@ static int run_targets(struct session *s, const struct scan_options *o, const st
         r = judge_all(s, o, t, list, &n, &e);
     }
     if (r == 0 && o->record) {
-        r = record_all(s, state, list, n, &notice, &e);
+        r = record_all(s, state, list, n, &notice, &warning, &e);
     }
     if (r < 0) {
         code = complain(&e);
     } else {
-        int printed =
-            print_result(s, o, list, n, notice.len > 0 ? str_text(&notice) : NULL, started_us);
+        int printed = print_result(s, o, list, n, &notice, &warning, started_us);
         code = printed != EXIT_GOOD ? printed : exit_code_of(list, n);
     }
     for (size_t i = 0; i < n; i++) {
