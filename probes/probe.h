@@ -70,8 +70,9 @@ bool probe_wants(const struct probe_ctx *ctx, const struct table *t);
 const char *probe_input(const struct probe_ctx *ctx, const char *kind, size_t i);
 
 /* Rows. Between row_begin and row_end set cells by column name order index (enum of the probe's
- * own). Unset cells are NULL. Wrong type, undeclared column, KEY left unset: abort() in debug
- * builds, STATE_MALFORMED otherwise. Errors stick in ctx. */
+ * own). Unset cells are NULL. Wrong type, undeclared column, KEY left unset, a text that is no word
+ * of the column's vocabulary: abort() in debug builds, STATE_MALFORMED otherwise. A text above 64
+ * KiB, or a row above .max_rows, is left out and makes the table truncated. Errors stick in ctx. */
 void row_begin(struct probe_ctx *ctx, const struct table *t);
 void row_text(struct probe_ctx *ctx, unsigned column,
               const char *text); /* NULL text = NULL; escaped as a cell */
@@ -84,9 +85,10 @@ void row_end(struct probe_ctx *ctx);
  * Several calls: the graver state stays (fact_state_worse). reason "word: detail" by printf. */
 void probe_state(struct probe_ctx *ctx, const struct table *t, enum fact_state state,
                  const char *fmt, ...) PRINTF_LIKE(4, 5);
-/* probe_state from an error: ERR_DENIED -> denied, ERR_ABSENT -> absent if host_is_whole(dir proof)
- * was established by the caller, else denied/not_captured; ERR_MALFORMED, ERR_TRUNCATED,
- * ERR_TIMEOUT likewise; anything else malformed. */
+/* probe_state from an error: ERR_DENIED -> denied; ERR_ABSENT -> denied too (not_visible, or
+ * not_captured where the host is not live), because an error is no proof: who has proof of absence
+ * (host_is_whole) says probe_state(STATE_ABSENT); ERR_TRUNCATED and ERR_LIMIT -> truncated;
+ * ERR_TIMEOUT -> timeout; anything else malformed. */
 void probe_state_err(struct probe_ctx *ctx, const struct table *t, const struct err *e);
 
 #endif
