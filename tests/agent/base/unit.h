@@ -23,10 +23,11 @@
 /* Says which row failed before the assertion stops the test. */
 #define CHECK_ROW(why, condition)                                                                  \
     do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            print_error("row failed: %s\n", (why));                                                \
+        bool check_row_holds = (condition);                                                        \
+        if (!check_row_holds) {                                                                    \
+            print_error("row failed: %s: %s\n", (why), #condition);                                \
         }                                                                                          \
-        assert_true(condition);                                                                    \
+        assert_true(check_row_holds);                                                              \
     } while (0)
 
 #define CHECK_TEXT(why, got, wanted)                                                               \
