@@ -469,8 +469,8 @@ static int statement_error(struct sql *s, struct err *e)
     return err_set(e, ERR_INVALID, "%s", sqlite3_errmsg(s->db));
 }
 
-/* White space and comments may follow the statement, nothing else. */
-static bool only_blank(const char *p)
+/* Past white space, comments and semicolons. */
+static const char *skip_blank(const char *p)
 {
     for (;;) {
         p += strspn(p, " \t\r\n\f;");
@@ -478,14 +478,24 @@ static bool only_blank(const char *p)
             p += strcspn(p, "\n");
         } else if (strncmp(p, "/*", 2) == 0) {
             const char *end = strstr(p + 2, "*/");
-            if (end == NULL) {
-                return true; /* SQLite ends such a comment with the text */
-            }
-            p = end + 2;
+            p = end != NULL ? end + 2 : p + strlen(p); /* it ends with the text, as in SQLite */
         } else {
-            return *p == '\0';
+            return p;
         }
     }
+}
+
+/* VACUUM and the like are compiled without asking the authorizer. */
+static bool begins_select(const char *p)
+{
+    static const char *const words[] = {"SELECT", "WITH", "VALUES"};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        size_t n = strlen(words[i]);
+        if (strncasecmp(p, words[i], n) == 0 && strchr(" \t\r\n\f('\"-/", p[n]) != NULL) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* prefix: "" or "EXPLAIN ". The guard is on while the statement is compiled. */
@@ -494,6 +504,9 @@ static int prepare(struct sql *s, const char *prefix, const char *text, sqlite3_
 {
     if (strlen(text) > SQL_MAX_TEXT_BYTES) {
         return err_set(e, ERR_INVALID, "longer than %d bytes", SQL_MAX_TEXT_BYTES);
+    }
+    if (!begins_select(skip_blank(text))) {
+        return err_set(e, ERR_INVALID, "only one SELECT is allowed here");
     }
     CLEANUP(str) struct str full = STR_INIT((size_t)SQL_MAX_TEXT_BYTES + 64);
     str_addf(&full, "%s%s", prefix, text);
@@ -510,10 +523,7 @@ static int prepare(struct sql *s, const char *prefix, const char *text, sqlite3_
     if (code != SQLITE_OK) {
         return statement_error(s, e);
     }
-    if (st == NULL) {
-        return err_set(e, ERR_INVALID, "no statement");
-    }
-    if (!only_blank(tail)) {
+    if (*skip_blank(tail) != '\0') {
         return err_set(e, ERR_INVALID, "more than one statement");
     }
     if (sqlite3_bind_parameter_count(st) != 0) {

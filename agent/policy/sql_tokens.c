@@ -161,11 +161,12 @@ struct select select_at(const struct tokens *t, size_t i)
 {
     struct select s = {.begin = i, .depth = t->items[i].depth};
     size_t at = i + 1;
+    /* The parenthesis that closes around it has a smaller depth. */
     for (; at < t->n && t->items[at].depth >= s.depth; at++) {
         if (t->items[at].depth > s.depth) {
             continue;
         }
-        if (is_compound(t, at) || token_is(t, at, ")")) {
+        if (is_compound(t, at)) {
             break;
         }
         if (token_is(t, at, "FROM") && !token_is(t, at - 1, "DISTINCT")) {
