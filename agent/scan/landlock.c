@@ -102,6 +102,11 @@ static int allow_probe(int ruleset_fd, int root_fd, const struct probe *p, uint6
     if (rc == 0 && p->opens_devices) {
         rc = allow(ruleset_fd, root_fd, "/dev", read | (handled & FS_IOCTL_DEV), e);
     }
+    /* Data paths are the site's, not the declaration's, and a rule for each would touch dead mounts
+     * here. Directories only, and names are metadata, which Landlock does not hide anyway. */
+    if (rc == 0 && names_group(p, "@ioctl-fscrypt")) {
+        rc = allow(ruleset_fd, root_fd, "/", FS_READ_DIR, e);
+    }
     if (rc == 0 && names_group(p, "@ioctl-dm")) {
         rc = allow(ruleset_fd, root_fd, "/dev/mapper/control",
                    FS_READ_FILE | FS_WRITE_FILE | (handled & FS_IOCTL_DEV), e);

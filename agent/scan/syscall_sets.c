@@ -208,7 +208,7 @@ static const struct syscall_set sets[] = {
     ROW("@ioctl-block", "size and block size of a block device", ioctl_block),
     ROW("@ioctl-loop", "ask a loop device which file it was bound to", ioctl_loop),
     ROW("@ioctl-opal", "ask a drive whether its own locking is armed", ioctl_opal),
-    ROW("@ioctl-fscrypt", "ask a directory for its encryption policy", ioctl_fscrypt),
+    ROW("@ioctl-fscrypt", "ask any directory for its encryption policy", ioctl_fscrypt),
     ROW("@time-read", "ask the kernel whether its clock is disciplined", time_read),
     ROW("@net-client", "connect to a declared endpoint (added by .network)", net_client),
 #ifdef TENKEN_SANITIZERS

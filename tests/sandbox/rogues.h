@@ -444,4 +444,37 @@ ROGUE_PARSER(parse_loosens_filter)
     return (int)syscall(SYS_seccomp, 1, 0, NULL);
 }
 
+/* --- what a group of system calls brings with it --- */
+
+static int run_asks_policy(struct probe_ctx *ctx, void **ret_state UNUSED, struct err *e);
+static const struct table table_asks_policy = {.name = "asks_policy",
+                                               .doc = "rogue",
+                                               .source = "none",
+                                               .kind = TABLE_FACTS,
+                                               .columns = rogue_columns,
+                                               .n_columns = ARRAY_LEN(rogue_columns)};
+static const struct probe probe_asks_policy = {.name = "asks_policy",
+                                               .doc = "rogue",
+                                               .source = "none",
+                                               .tables = PROBE_TABLES(&table_asks_policy),
+                                               .reads = PROBE_LIST("/allowed"),
+                                               .syscalls =
+                                                   PROBE_LIST("@file-read", "@ioctl-fscrypt"),
+                                               .timeout_ms = ROGUE_TIMEOUT_MS,
+                                               .max_rows = ROGUE_MAX_ROWS,
+                                               .run = run_asks_policy};
+
+/* Any directory can be opened to ask for its policy; the files in it stay closed. */
+static int run_asks_policy(struct probe_ctx *ctx, void **ret_state UNUSED, struct err *e)
+{
+    CLEANUP(fd) int fd = -1;
+    int rc = host_open_fd(probe_host(ctx), "/secret", O_RDONLY | O_DIRECTORY, &fd, e);
+    if (rc != 0) {
+        return rc;
+    }
+    emit(ctx, &table_asks_policy, "opened", 1);
+    char line[64];
+    return host_read_line(probe_host(ctx), "/secret/file", line, sizeof(line), e);
+}
+
 #endif

@@ -40,6 +40,8 @@ static const struct expectation expectations[] = {
     {&probe_absent_error, STATE_DENIED, "not_captured", 0, false, false,
      "an error is no proof of absence"},
     {&probe_reads_secret, STATE_DENIED, "denied", 0, true, false, "a file not declared"},
+    {&probe_asks_policy, STATE_DENIED, "denied", 1, true, false,
+     "directories for their policy, no file in them"},
     {&probe_creates_file, STATE_DENIED, "denied", 0, true, false, "no file is made"},
     {&probe_writes_file, STATE_DENIED, "denied", 0, true, false, "no file is opened for writing"},
     {&probe_opens_by_libc, STATE_DENIED, "denied", 0, false, true,

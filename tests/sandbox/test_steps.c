@@ -81,8 +81,8 @@ struct step {
 };
 
 static const struct step steps[] = {
-    {{{NULL}}, &probe_ran, false, false, STATE_COMPLETE, NULL, "nothing in the way"},
-    {{{NULL}}, &probe_ran_later, false, false, STATE_COMPLETE, NULL, "nor in two phases"},
+    {{{NULL, -1, 0}}, &probe_ran, false, false, STATE_COMPLETE, NULL, "nothing in the way"},
+    {{{NULL, -1, 0}}, &probe_ran_later, false, false, STATE_COMPLETE, NULL, "nor in two phases"},
     {{{"setgroups", -1, EPERM}}, &probe_ran, true, false, STATE_UNCONFINED, NULL, "groups kept"},
     {{{"setresgid", -1, EPERM}}, &probe_ran, true, false, STATE_UNCONFINED, NULL, "group kept"},
     {{{"setresuid", -1, EINVAL}},

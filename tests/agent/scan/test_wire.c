@@ -118,7 +118,7 @@ static void test_reasons_are_cut_between_units(void **state UNUSED)
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         for (size_t shift = 0; shift < 4; shift++) {
             CLEANUP(str) struct str s = STR_INIT(10000);
-            str_add(&s, "abc" + (3 - shift));
+            str_add_bytes(&s, "abc", shift);
             while (s.len < 1200) {
                 str_add(&s, units[i]);
             }
