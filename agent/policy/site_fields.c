@@ -41,6 +41,11 @@ static int scalar(const struct value_in *in, const char **ret, struct err *e)
     }
     bool is_null = n->text[0] == '\0' ||
                    (n->plain && (strcmp(n->text, "~") == 0 || strcasecmp(n->text, "null") == 0));
+    const char *otherwise = in->field->otherwise;
+    if (is_null && !n->plain && otherwise != NULL && otherwise[0] == '\0') {
+        *ret = ""; /* says in quotes what leaving it out would say */
+        return 0;
+    }
     if (is_null) {
         return yaml_fail(in->doc, n, e, "%s has no value: write one, or leave the line out", key);
     }

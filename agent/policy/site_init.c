@@ -219,14 +219,15 @@ static void put_data_paths(struct proposal *p)
             continue;
         }
         const char *device = text_of(t, i, "device");
-        str_addf(p->out, "#   - {path: \"%s\", dataset: \"\"}  # %s, %s %s, %s\n", path,
-                 say(p, place->ja, place->en), is_plain(device) ? device : "-",
-                 text_of(t, i, "type"), encryption_of(p, path));
+        str_addf(p->out, "#   - {path: \"%s\", dataset: %s}  # %s, %s %s, %s\n", path,
+                 say(p, "内容", "WHAT"), say(p, place->ja, place->en),
+                 is_plain(device) ? device : "-", text_of(t, i, "type"), encryption_of(p, path));
         n++;
     }
     if (n == 0) {
-        line(p, "#   - {path: /srv/city, dataset: \"\"}  # 例。専用の領域は見当たりませんでした",
-             "#   - {path: /srv/city, dataset: \"\"}  # example; no volume set apart was seen");
+        line(
+            p, "#   - {path: /srv/city, dataset: 住民情報}  # 例。専用の領域は見当たりませんでした",
+            "#   - {path: /srv/city, dataset: residents}  # example; no volume set apart was seen");
     }
 }
 

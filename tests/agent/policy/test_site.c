@@ -64,6 +64,9 @@ static const struct {
     {"peers cannot be none", "peers: none\n", "peers is a list"},
     {"a map is needed", "workers: [W-01]\n", "site.yaml:2:11: "},
     {"no value", "workers: [{id: W, role: ~}]\n", "role has no value"},
+    {"an empty serial names nothing",
+     "media: [{vendor_id: \"0951\", model_id: \"1666\", serial: \"\"}]\n", "serial has no value"},
+    {"an empty path", "data_paths: [{path: \"\"}]\n", "path has no value"},
     {"id is required", "workers: [{username: x}]\n", "id is missing"},
     {"a day that does not exist", "workers: [{id: W, trained_at: 2026-02-30}]\n", "2:31"},
     {"a date, not a number", "workers: [{id: W, starts: 20260101}]\n", "starts"},
@@ -247,15 +250,16 @@ static void test_site_facts_rows(void **state)
 {
     (void)state;
     CLEANUP(site)
-    struct site *s = parsed(
-        "contracts: [{id: C, framework: fw-1, authority: 札幌市}]\n"
-        "host: {asset: SP-017, label: mnt-03}\n"
-        "data_paths: [{path: /srv/city}]\n"
-        "workers: [{id: W-01, username: suzuki, ends: none, server_access: true}, {id: W-02}]\n"
-        "peers: [{prefix: \"2001:0DB8::/32\", port: any}, {prefix: 10.0.0.0/8, port: 443}]\n"
-        "permissions: [{id: P, framework: fw-1, control: \"5.1\", ends: 2026-12-20,"
-        " scope: {name: eth0, check: n, port: 443}}]\n"
-        "media: [{vendor_id: 0ABC, model_id: \"1666\", serial: X}]\n");
+    struct site *s =
+        parsed("contracts: [{id: C, framework: fw-1, authority: 札幌市}]\n"
+               "host: {asset: SP-017, label: mnt-03}\n"
+               "data_paths: [{path: /srv/city}]\n"
+               "workers: [{id: W-01, username: suzuki, ends: none, server_access: true}, {id: "
+               "W-02, username: \"\"}]\n"
+               "peers: [{prefix: \"2001:0DB8::/32\", port: any}, {prefix: 10.0.0.0/8, port: 443}]\n"
+               "permissions: [{id: P, framework: fw-1, control: \"5.1\", ends: 2026-12-20,"
+               " scope: {name: eth0, check: n, port: 443}}]\n"
+               "media: [{vendor_id: 0ABC, model_id: \"1666\", serial: X}]\n");
     CLEANUP(facts) struct facts f = {0};
     struct err e = {0};
     assert_int_equal(site_facts(s, "C", &f, &e), 0);
