@@ -103,8 +103,8 @@ static void test_lies(void **state)
         {"\"rows\":[[\"/\",1],[\"/srv/city\",0]]", "\"rows\":[[\"/\",1],[\"/srv/city\",1]]", "1.1",
          false, "drift rows"},
         {"\"data\",0,", "\"data\",1,", "mounts-encrypted", true, "facts made good afterwards"},
-        {"\"mount_encryption\",\"complete\"", "\"mount_encryption\",\"denied\"", "mounts-encrypted",
-         true, "a state"},
+        {"\"mount_encryption\",\"complete\"", "\"mount_encryption\",\"denied\"", "1.1", true,
+         "a state, which makes the drift unknown"},
     };
     char dir[64];
     scratch_make(dir);
