@@ -344,7 +344,7 @@ static void put_covering(struct page *p, const struct control_result *c)
     }
     if (c->control->compensation && c->verdict == VERDICT_FAIL) {
         put_wrapped(p->out, "          ", 10,
-                    say(app, "物理封鎖などで対応済みなら「代替措置」(compensations) として登録",
+                    say(app, "別の手段で満たしている場合は「代替措置」(compensations) として登録",
                         "if another measure meets the clause: register it under compensations"));
     }
 }
