@@ -248,7 +248,9 @@ int json_parse(const char *what, const char *bytes, size_t n, json_t **ret, stru
     json_error_t why;
     json_t *parsed = json_loadb(n > 0 ? bytes : "", n, JSON_REJECT_DUPLICATES, &why);
     if (parsed == NULL) {
-        if (json_error_code(&why) == json_error_out_of_memory) {
+        /* jansson says what is wrong with the text; it has nothing to say only when memory ran
+         * out. */
+        if (why.text[0] == '\0' || json_error_code(&why) == json_error_out_of_memory) {
             return err_nomem(e);
         }
         /* jansson quotes what stood there: escape it, it may come from anybody. */
