@@ -18,6 +18,7 @@
 #include "agent/scan/bytes.h"
 #include "agent/scan/ctx.h"
 #include "agent/scan/filter.h"
+#include "agent/scan/user.h"
 
 #define KILL_GRACE_US 300000 /* after SIGKILL; only an uninterruptible sleep outlasts it */
 #define FILTERS_MAX 16U
@@ -67,32 +68,14 @@ static void body_free(struct body *b)
     *b = (struct body){.p = NULL, .n = 0};
 }
 
-/* uid and gid of `tenken` in passwd text (passwd(5)); nobody if it has none, or is root. */
-static struct child_user find_user(const char *passwd)
-{
-    struct child_user user = {.uid = 65534, .gid = 65534};
-    const char *line = passwd;
-    while (line != NULL && *line != '\0') {
-        unsigned uid = 0;
-        unsigned gid = 0;
-        if (sscanf(line, "tenken:%*[^:\n]:%u:%u:", &uid, &gid) == 2 && uid != 0 && gid != 0) {
-            user = (struct child_user){.uid = uid, .gid = gid};
-            break;
-        }
-        line = strchr(line, '\n');
-        line = line != NULL ? line + 1 : NULL;
-    }
-    return user;
-}
-
 static struct child_user own_user(void)
 {
     CLEANUP(str) struct str passwd = STR_INIT(PASSWD_MAX);
     struct err e;
     if (io_read_file("/etc/passwd", PASSWD_MAX, &passwd, &e) != 0) {
-        return find_user("");
+        return child_user_find("");
     }
-    return find_user(str_text(&passwd));
+    return child_user_find(str_text(&passwd));
 }
 
 static bool read_whole(int fd, void *out, size_t n)

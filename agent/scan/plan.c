@@ -116,6 +116,13 @@ static int add_to_group(struct plan *plan, struct probe_run *run, struct err *e)
     return 0;
 }
 
+static int plan_alloc(struct plan *p, size_t n_probes, struct err *e)
+{
+    p->runs = calloc(n_probes + 1, sizeof(struct probe_run));
+    p->groups = calloc(n_probes + 1, sizeof(struct plan_group));
+    return p->runs != NULL && p->groups != NULL ? 0 : err_nomem(e);
+}
+
 int plan_make(const struct probe *const *probes, size_t n_probes, const char *const *tables,
               size_t n_tables, struct facts *facts, struct plan *ret, struct err *e)
 {
@@ -123,12 +130,8 @@ int plan_make(const struct probe *const *probes, size_t n_probes, const char *co
     if (rc != 0) {
         return rc;
     }
-    CLEANUP(plan)
-    struct plan plan = {.runs = calloc(n_probes + 1, sizeof(struct probe_run)),
-                        .groups = calloc(n_probes + 1, sizeof(struct plan_group))};
-    if (plan.runs == NULL || plan.groups == NULL) {
-        return err_nomem(e);
-    }
+    CLEANUP(plan) struct plan plan = {.runs = NULL};
+    rc = plan_alloc(&plan, n_probes, e);
     for (unsigned i = 0; rc == 0 && i < n_probes; i++) {
         if (fills_any(probes[i], tables, n_tables)) {
             rc = add_run(probes[i], i, tables, n_tables, facts, &plan.runs[plan.n_runs++], e);

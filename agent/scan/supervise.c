@@ -96,28 +96,26 @@ static int request_child(struct supervisor *sv, struct child_watch *c, int resul
 static int start_group(struct supervisor *sv, struct child_watch *c, size_t group, struct err *e)
 {
     const struct plan_group *g = &sv->plan->groups[group];
-    CLEANUP(free) struct probe_run **runs = calloc(g->n_runs, sizeof(struct probe_run *));
     CLEANUP(fd) int read_fd = -1;
     CLEANUP(fd) int write_fd = -1;
-    if (runs == NULL) {
-        return err_nomem(e);
-    }
-    int rc = make_pipe(&read_fd, &write_fd, e);
-    if (rc != 0) {
-        return rc;
-    }
     *c = (struct child_watch){.group = group,
-                              .runs = runs,
-                              .n_runs = waiting_runs(g, runs),
+                              .runs = calloc(g->n_runs, sizeof(struct probe_run *)),
                               .seen_current = -1,
                               .since_us = time_monotonic_us(),
                               .kill_state = STATE_NOT_RUN};
-    rc = request_child(sv, c, write_fd, e);
+    if (c->runs == NULL) {
+        return err_nomem(e);
+    }
+    c->n_runs = waiting_runs(g, c->runs);
+    int rc = make_pipe(&read_fd, &write_fd, e);
+    if (rc == 0) {
+        rc = request_child(sv, c, write_fd, e);
+    }
     if (rc != 0) {
+        free(TAKE_PTR(c->runs));
         return rc;
     }
-    receiver_init(&c->rx, runs, c->n_runs);
-    runs = NULL; /* the watch owns it now */
+    receiver_init(&c->rx, c->runs, c->n_runs);
     c->pipe_fd = TAKE_FD(read_fd);
     c->active = true;
     return 0;
