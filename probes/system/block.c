@@ -155,6 +155,7 @@ static int look_at_block(const struct host *h, const char *kernel_name, struct s
                          struct err *e)
 {
     CLEANUP(str) struct str path = STR_INIT(4096);
+    CLEANUP(strv) struct strv names = {0};
 
     str_addf(&path, "%s/%s", BLOCK_DIR, kernel_name);
     const char *dir = str_text(&path);
@@ -164,10 +165,13 @@ static int look_at_block(const struct host *h, const char *kernel_name, struct s
     }
     b->sectors = leaf_number(h, dir, "size");
     b->block_size = leaf_number(h, dir, "queue/logical_block_size");
-    b->vendor = leaf(h, dir, (const char *const[]){"device/vendor", NULL});
-    b->model = leaf(h, dir, (const char *const[]){"device/model", NULL});
-    b->serial =
-        leaf(h, dir, (const char *const[]){"device/wwid", "wwid", "device/serial", "serial", NULL});
+    /* Most stacked and loop devices have none of what follows: one listing instead of six tries. */
+    if (host_list(h, dir, BLOCK_MAX, &names, NULL) != 0 || strv_has(&names, "device")) {
+        b->vendor = leaf(h, dir, (const char *const[]){"device/vendor", NULL});
+        b->model = leaf(h, dir, (const char *const[]){"device/model", NULL});
+        b->serial = leaf(
+            h, dir, (const char *const[]){"device/wwid", "wwid", "device/serial", "serial", NULL});
+    }
     int rc = parent_of(h, dir, b, e);
     return rc != 0 ? rc : udev_record(h, dir, b, e);
 }

@@ -142,15 +142,28 @@ static int set_value(struct sys_control *c, const char *p, size_t n, struct err 
     return 0;
 }
 
-static int read_leaf(struct probe_ctx *ctx, struct sys_state *s, const char *path, mode_t mode,
-                     struct err *e)
-{
-    const struct host *h = probe_host(ctx);
-    CLEANUP(str) struct str full = STR_INIT(4096);
-    CLEANUP(str) struct str value = STR_INIT(VALUE_MAX);
-    struct sys_control *c = add_control(s, path, e);
-    const char *hidden = control_hidden(h, s, path);
+static int walk(struct probe_ctx *ctx, struct sys_state *s, const char *dir, unsigned depth,
+                struct err *e);
 
+/* A directory, or a leaf that was not read: hidden, refused, or not to be touched. Its attributes
+ * are asked for only now: a question less for each of the thousand leaves that can be read. */
+static int walk_unread(struct probe_ctx *ctx, struct sys_state *s, const char *path,
+                       const char *full, unsigned depth, struct err *e)
+{
+    const char *hidden = control_hidden(probe_host(ctx), s, path);
+    struct host_stat st;
+
+    if (host_stat(probe_host(ctx), full, false, &st, NULL) != 0) {
+        return 0; /* an interface went away while we walked */
+    }
+    if (S_ISDIR(st.mode)) {
+        return walk(ctx, s, path, depth + 1, e);
+    }
+    if (!S_ISREG(st.mode)) {
+        probe_state(ctx, &table_system_controls, STATE_MALFORMED, "malformed: %s is no file", full);
+        return 0;
+    }
+    struct sys_control *c = add_control(s, path, e);
     if (c == NULL) {
         return e->code;
     }
@@ -158,42 +171,40 @@ static int read_leaf(struct probe_ctx *ctx, struct sys_state *s, const char *pat
         probe_state(ctx, &table_system_controls, STATE_DENIED, "%s", hidden);
         return 0;
     }
-    if ((mode & 0444) == 0 || is_unread(path)) {
-        return set_value(c, "", 0, e);
-    }
-    str_addf(&full, "%s/%s", ROOT_DIR, path);
-    int rc = host_read(h, str_text(&full), VALUE_MAX, &value, NULL);
-    if (rc == ERR_TRUNCATED) {
-        probe_state(ctx, &table_system_controls, STATE_TRUNCATED,
-                    "truncated: %s is longer than %zu bytes", str_text(&full), VALUE_MAX);
-        return 0;
-    }
-    return rc == 0 ? set_value(c, str_text(&value), value.len, e) : 0; /* else: not known */
+    bool has_no_value = (st.mode & 0444) == 0 || is_unread(path); /* else it is not known */
+    return has_no_value ? set_value(c, "", 0, e) : 0;
 }
 
-static int walk(struct probe_ctx *ctx, struct sys_state *s, const char *dir, unsigned depth,
-                struct err *e);
+static int add_value(struct sys_state *s, const char *path, const struct str *value, struct err *e)
+{
+    struct sys_control *c = add_control(s, path, e);
+
+    return c != NULL ? set_value(c, str_text(value), value->len, e) : e->code;
+}
 
 static int walk_entry(struct probe_ctx *ctx, struct sys_state *s, const char *path, unsigned depth,
                       struct err *e)
 {
     CLEANUP(str) struct str full = STR_INIT(4096);
-    struct host_stat st;
+    CLEANUP(str) struct str value = STR_INIT(VALUE_MAX);
+    int rc = ERR_DENIED;
 
     str_addf(&full, "%s/%s", ROOT_DIR, path);
-    if (str_error(&full, e) != 0 || is_skipped_dir(path) ||
-        host_stat(probe_host(ctx), str_text(&full), false, &st, NULL) != 0) {
-        return 0; /* an interface went away while we walked */
-    }
-    if (S_ISDIR(st.mode)) {
-        return walk(ctx, s, path, depth + 1, e);
-    }
-    if (!S_ISREG(st.mode)) {
-        probe_state(ctx, &table_system_controls, STATE_MALFORMED, "malformed: %s is no file",
-                    str_text(&full));
+    if (full.error != 0 || is_skipped_dir(path)) {
         return 0;
     }
-    return read_leaf(ctx, s, path, st.mode, e);
+    if (control_hidden(probe_host(ctx), s, path) == NULL && !is_unread(path)) {
+        rc = host_read(probe_host(ctx), str_text(&full), VALUE_MAX, &value, NULL);
+    }
+    if (rc == 0) {
+        return add_value(s, path, &value, e);
+    }
+    if (rc == ERR_TRUNCATED) {
+        probe_state(ctx, &table_system_controls, STATE_TRUNCATED,
+                    "truncated: %s is longer than %zu bytes", str_text(&full), VALUE_MAX);
+        return add_control(s, path, e) != NULL ? 0 : e->code;
+    }
+    return walk_unread(ctx, s, path, str_text(&full), depth, e);
 }
 
 /* dir: "" or relative to /proc/sys. */

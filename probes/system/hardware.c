@@ -137,8 +137,9 @@ int system_info_rows(struct probe_ctx *ctx, const struct sys_state *s, struct er
     row_text(ctx, INFO_EMULATED, "");
     row_end(ctx);
     if (s->ns_uts != NS_INITIAL) {
-        probe_state(ctx, &table_system_info, STATE_DENIED,
-                    "not_visible: the host's name belongs to another UTS namespace");
+        probe_state(ctx, &table_system_info, STATE_DENIED, "not_visible: the host's name: %s",
+                    s->ns_uts == NS_OTHER ? "other UTS namespace"
+                                          : "the UTS namespace cannot be told");
     } else if (no_sys != NULL) {
         probe_state(ctx, &table_system_info, STATE_DENIED, "%s", no_sys);
     }

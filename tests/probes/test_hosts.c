@@ -142,7 +142,9 @@ static void rows_as_texts(const json_t *document, struct strv *ret)
         assert_non_null(text);
         assert_int_equal(strv_add(ret, text, &e), 0);
     }
-    qsort(ret->items, ret->n, sizeof(*ret->items), compare_texts);
+    if (ret->n > 0) {
+        qsort(ret->items, ret->n, sizeof(*ret->items), compare_texts);
+    }
 }
 
 /* Prints what one side has and the other has not; gives the number of such rows. */

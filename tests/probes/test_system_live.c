@@ -452,7 +452,7 @@ static enum outcome check_kernel_and_uptime(void)
     }
     assert_string_equal(text_at(kernel.table, 0, "version"), u.release);
     assert_int_equal(clock_gettime(CLOCK_BOOTTIME, &before), 0);
-    if (!look("uptime", HOST_SEES_PROC, &up)) {
+    if (!look("uptime", 0, &up)) {
         return SKIPPED;
     }
     assert_int_equal(clock_gettime(CLOCK_BOOTTIME, &after), 0);
@@ -497,11 +497,11 @@ static enum outcome check_local_timezone(void)
     char want[64];
     struct tm tm;
 
-    if (!look("time", HOST_SEES_ROOT, &l)) {
+    if (!look("time", 0, &l)) {
         return SKIPPED;
     }
     if (at(l.table, 0, "local_timezone")->type == CELL_NULL) {
-        print_message("skipped: the zone's rule is not evaluated\n");
+        print_message("skipped: the zone is hidden, or its rule is not evaluated\n");
         return SKIPPED;
     }
     time_t seen = (time_t)int_at(l.table, 0, "unix_time");
