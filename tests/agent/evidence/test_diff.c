@@ -25,7 +25,7 @@ static void other_statement(struct str *out, bool extra_table)
     OK(facts_add(&f, &sample_mounts, "disk", &t, e));
     t->state = STATE_COMPLETE;
     OK(fact_row_va(t, e, "/srv/city", "data", INT64_C(1), 3.0, "luks2"));
-    OK(fact_row_va(t, e, "/new\x1b[31m", "other", INT64_C(0), 0.0, ""));
+    OK(fact_row_va(t, e, "/new", "other", INT64_C(0), 0.0, ""));
     if (extra_table) {
         OK(facts_add(&f, &uptime_table, "system", &t, e));
         OK(fact_row_va(t, e, INT64_C(3)));
@@ -95,7 +95,7 @@ static void test_rows(void **state)
     CLEANUP(free) char *facts = json_dumps(json_object_get(json, "facts"), JSON_COMPACT);
     assert_string_equal(
         facts,
-        "[{\"table\":\"mount_encryption\",\"added\":[{\"mount\":\"/new\\u001b[31m\",\"role\":"
+        "[{\"table\":\"mount_encryption\",\"added\":[{\"mount\":\"/new\",\"role\":"
         "\"other\",\"encrypted\":0,\"score\":0.0,\"reason\":\"\"}],\"removed\":[{\"mount\":\"/\","
         "\"role\":\"root\",\"encrypted\":1,\"score\":0.5,\"reason\":\"luks2: 鍵\"}],\"changed\":[{"
         "\"key\":{\"mount\":\"/srv/city\",\"role\":\"data\"},\"columns\":{\"encrypted\":[0,1],"
@@ -132,8 +132,10 @@ static void test_text(void **state)
         "\"facts\":{\"uptime\":{\"columns\":[{\"name\":\"days\",\"type\":\"integer\",\"flags\":"
         "[]}],\"rows\":[[3]],\"truncated\":false},",
         &more);
-    world_mend(&more);
-    parse(&more, &x);
+    CLEANUP(str) struct str hostile = STR_INIT(ENVELOPE_MAX);
+    replaced(more.data, "luks2: 鍵", "luks2\\u001b[31m", &hostile);
+    world_mend(&hostile);
+    parse(&hostile, &x);
     parse(&b, &y);
     OK(evidence_diff(&x, &y, false, LANG_EN, &out, &same, e));
     for (size_t i = 0; i < ARRAY_LEN(want); i++) {
