@@ -174,8 +174,8 @@ void base64_encode(const void *data, size_t n, struct str *out)
         v |= i + 2 < n ? (uint32_t)p[i + 2] : 0;
         chunk[fill] = alphabet[v >> 18];
         chunk[fill + 1] = alphabet[(v >> 12) & 63U];
-        chunk[fill + 2] = i + 1 < n ? alphabet[(v >> 6) & 63U] : '=';
-        chunk[fill + 3] = i + 2 < n ? alphabet[v & 63U] : '=';
+        chunk[fill + 2] = (char)(i + 1 < n ? alphabet[(v >> 6) & 63U] : '=');
+        chunk[fill + 3] = (char)(i + 2 < n ? alphabet[v & 63U] : '=');
         fill += 4;
         if (fill == sizeof(chunk)) {
             str_add_bytes(out, chunk, fill);

@@ -110,11 +110,6 @@ int err_prefix(struct err *e, const char *fmt, ...)
     return e->code;
 }
 
-int err_nomem(struct err *e)
-{
-    return err_set(e, ERR_NOMEM, "out of memory");
-}
-
 const char *err_word(int code)
 {
     static const struct {

@@ -46,8 +46,12 @@ int err_errno(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Puts "prefix: " before the text that *e holds; returns e->code (ERR_INTERNAL if e is NULL). */
 int err_prefix(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* Out-of-memory in one word. */
-int err_nomem(struct err *e);
+/* Out-of-memory in one word. Inline, so that analysers see that it never returns 0. */
+static inline int err_nomem(struct err *e)
+{
+    (void)err_set(e, ERR_NOMEM, "out of memory");
+    return ERR_NOMEM;
+}
 
 /* The word for a code: "denied", "malformed", ... never NULL. */
 const char *err_word(int code);

@@ -167,7 +167,7 @@ int io_check_trusted(const char *path, struct err *e)
 int io_read_trusted(const char *path, size_t max_bytes, struct str *out, struct err *e)
 {
     CLEANUP(str) struct str at = STR_INIT(PATH_MAX);
-    struct stat seen;
+    struct stat seen = {0};
     int rc = walk(path, &at, &seen, e);
     if (rc != 0) {
         return rc;
