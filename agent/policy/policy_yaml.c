@@ -74,7 +74,7 @@ int rule_id(const struct rule_reader *r, const struct yaml_node *map, const char
 {
     static const char first[] = "abcdefghijklmnopqrstuvwxyz0123456789";
     static const char rest[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-    const char *text = NULL;
+    const char *text = "";
     int rc = rule_text(r, map, key, true, &text, e);
     if (rc != 0) {
         return rc;
