@@ -101,7 +101,8 @@ static char *directory_of(const char *path, const char **ret_name)
     return strndup(path, n);
 }
 
-/* Creates "NAME.RANDOM.tmp" beside the target; *ret_tmp is owned by the caller. */
+/* Creates "NAME.RANDOM.tmp" beside the target; *ret_tmp is owned by the caller, also on
+ * failure. */
 static int open_temporary(int dir_fd, const char *name, mode_t mode, char **ret_tmp, int *ret_fd,
                           struct err *e)
 {
@@ -118,20 +119,20 @@ static int open_temporary(int dir_fd, const char *name, mode_t mode, char **ret_
     if (rc != 0) {
         return rc;
     }
+    *ret_tmp = str_take(&tmp, NULL);
+    if (*ret_tmp == NULL) {
+        return err_nomem(e);
+    }
     int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
-    CLEANUP(fd) int fd = openat(dir_fd, str_text(&tmp), flags, 0600);
+    CLEANUP(fd) int fd = openat(dir_fd, *ret_tmp, flags, 0600);
     if (fd < 0) {
         return err_errno(e, "cannot create");
     }
     /* fchmod and not open's mode: the umask must not decide over a contract. */
     if (fchmod(fd, mode) != 0) {
         rc = err_errno(e, "cannot set the mode");
-        (void)unlinkat(dir_fd, str_text(&tmp), 0);
+        (void)unlinkat(dir_fd, *ret_tmp, 0);
         return rc;
-    }
-    *ret_tmp = str_take(&tmp, NULL);
-    if (*ret_tmp == NULL) {
-        return err_nomem(e);
     }
     *ret_fd = TAKE_FD(fd);
     return 0;

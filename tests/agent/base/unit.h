@@ -72,7 +72,8 @@ static inline const char *in_dir(const char *dir, const char *name)
     static char buffers[8][PATH_MAX];
     static unsigned next;
     char *b = buffers[next++ % 8];
-    (void)snprintf(b, PATH_MAX, "%s/%s", dir, name);
+    int n = snprintf(b, PATH_MAX, "%s/%s", dir, name);
+    assert_true(n > 0 && n < PATH_MAX);
     return b;
 }
 
