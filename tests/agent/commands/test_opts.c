@@ -1,10 +1,12 @@
 /* The option parser: what it takes, what it refuses. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/commands/opts.h"

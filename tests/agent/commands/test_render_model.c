@@ -1,10 +1,12 @@
 /* Clause names and sentences. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/commands/render.h"

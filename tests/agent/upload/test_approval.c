@@ -1,10 +1,12 @@
 /* Prefixes and the allow-list of peers: what must be refused is what counts. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/upload/approval.h"

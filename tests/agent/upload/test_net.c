@@ -1,10 +1,12 @@
 /* Collector URLs: https, a host, a port, nothing else. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/upload/net.h"

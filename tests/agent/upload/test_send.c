@@ -1,6 +1,7 @@
 /* Backoff: bounded, jittered, never shorter than the server asks nor longer than our ceiling. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
