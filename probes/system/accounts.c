@@ -95,11 +95,15 @@ const struct table table_shadow = {
         {"flag", COL_INT, "", COL_BULK, NULL, "reserved field; -1 = empty"},
         {"username", COL_TEXT, "", COL_KEY | COL_PERSONAL, NULL, "login name"})};
 
+/* An empty field may have no address of its own (a line that ends early): it is empty text all the
+ * same, never "not known". */
 static void span_cell(struct probe_ctx *ctx, unsigned column, struct span s)
 {
     row_text_n(ctx, column, s.n > 0 ? s.p : "", s.n);
 }
 
+/* Called per line of passwd. uuid is set to the empty text and not left unset: that there is none
+ * is known. */
 static void user_row(const struct passwd_row *u, void *arg)
 {
     struct probe_ctx *ctx = arg;
@@ -154,6 +158,7 @@ int groups_rows(struct probe_ctx *ctx, const struct sys_state *s, struct err *e)
     return 0;
 }
 
+/* Nothing of the second field but status and id has left the parser. */
 static void shadow_row_out(const struct shadow_row *x, void *arg)
 {
     struct probe_ctx *ctx = arg;
@@ -187,6 +192,7 @@ int shadow_rows(struct probe_ctx *ctx, const struct sys_state *s, struct err *e)
 
 /* --- user_groups: names are looked up in a sorted list, pairs are sorted and made unique --- */
 
+/* A file may hold a hundred thousand names, and a group as many members: no nested loops. */
 struct member_name {
     struct span name;
     int64_t uid;
@@ -231,6 +237,7 @@ static void add_pair(struct membership *m, int64_t uid, int64_t gid)
     }
 }
 
+/* The primary group comes from passwd, whether or not the group file names the user. */
 static void note_user(const struct passwd_row *u, void *arg)
 {
     struct membership *m = arg;

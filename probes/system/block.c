@@ -63,6 +63,7 @@ static char *leaf(const struct host *h, const char *dir, const char *const *leav
     return NULL;
 }
 
+/* -1: not there, or no number. */
 static int64_t leaf_number(const struct host *h, const char *dir, const char *name)
 {
     CLEANUP(free) char *text = leaf(h, dir, (const char *const[]){name, NULL});
@@ -227,6 +228,7 @@ static void udev_cell(struct probe_ctx *ctx, unsigned column, const struct sys_b
     }
 }
 
+/* The model that udev has looked up is better than the cut text that the device gives. */
 static void block_row(struct probe_ctx *ctx, const struct sys_block *b)
 {
     struct span model;

@@ -37,7 +37,8 @@ const struct table table_system_controls = {
         {"subsystem", COL_TEXT, "", 0, NULL, "first part of the name"},
         {"current_value", COL_TEXT, "", COL_DECIDES | COL_NULLABLE | COL_BULK, NULL,
          "value, tabs as blanks; empty for write-only ones, for keys and random numbers, which "
-         "are never read"},
+         "are never read; not known for the few that only user id 0 may read (the probe runs as "
+         "another)"},
         {"config_value", COL_TEXT, "", COL_DECIDES | COL_NULLABLE | COL_BULK, NULL,
          "value that the configuration files give; empty if they give none"},
         {"type", COL_TEXT, "", COL_BULK, NULL, "always string"},
@@ -67,6 +68,7 @@ static bool is_below(const char *path, const char *dir)
     return strncmp(path, dir, n) == 0 && path[n] == '/';
 }
 
+/* Parameters of the IPC namespace: the caller's own values are shown under /proc/sys. */
 static bool is_ipc(const char *path)
 {
     static const char *const starts[] = {"kernel/shm", "kernel/msg", "kernel/sem",
@@ -253,6 +255,7 @@ static int compare_conf(const void *a, const void *b)
     return strcmp(((const struct conf_file *)a)->name, ((const struct conf_file *)b)->name);
 }
 
+/* Other names in these directories are read by nobody. */
 static bool ends_in_conf(const char *name)
 {
     size_t n = strlen(name);
@@ -260,6 +263,7 @@ static bool ends_in_conf(const char *name)
     return n > 5 && strcmp(name + n - 5, ".conf") == 0;
 }
 
+/* Directories are listed from the strongest to the weakest: a name seen before hides this one. */
 static bool has_name(const struct conf_file *files, size_t n, const char *name)
 {
     for (size_t i = 0; i < n; i++) {
@@ -326,7 +330,8 @@ static int collect_conf(struct probe_ctx *ctx, struct sys_state *s, struct conf_
             probe_state_err(ctx, &table_system_controls, &file);
         }
     }
-    /* sysctl(8) --system applies this one last of all. */
+    /* sysctl(8) --system applies this one last of all; systemd reads it through a link in
+     * sysctl.d, which comes to the same unless a file sorts behind "99-sysctl.conf". */
     int rc = read_conf(h, "/etc", "sysctl.conf", &s->sysctl_conf, &file);
     if (rc != 0 && rc != ERR_ABSENT) {
         probe_state_err(ctx, &table_system_controls, &file);

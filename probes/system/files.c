@@ -164,6 +164,7 @@ void sys_cell(struct probe_ctx *ctx, unsigned column, const struct sys_state *s,
     }
 }
 
+/* The rows that could be read stay: what they show was there. */
 void sys_report(struct probe_ctx *ctx, const struct table *t, enum sys_file f,
                 const struct parse_report *r)
 {

@@ -64,11 +64,13 @@ const struct table table_system_info = {
         {"local_hostname", COL_TEXT, "", COL_NULLABLE, NULL, "same as hostname"},
         {"emulated_cpu_type", COL_TEXT, "", COL_BULK, NULL, "always empty on Linux"})};
 
+/* The parsers write "" for what a file does not say; here that is not known. */
 static void known_text(struct probe_ctx *ctx, unsigned column, const char *text)
 {
     row_text(ctx, column, text[0] != '\0' ? text : NULL);
 }
 
+/* No machine has 0 processors: 0 is an architecture whose cpuinfo has other words. */
 static void known_count(struct probe_ctx *ctx, unsigned column, int64_t n)
 {
     if (n > 0) {
@@ -76,6 +78,7 @@ static void known_count(struct probe_ctx *ctx, unsigned column, int64_t n)
     }
 }
 
+/* What the first processor says stands for all of them. */
 static void cpu_cells(struct probe_ctx *ctx, const struct cpuinfo *cpu)
 {
     known_text(ctx, INFO_CPU_SUBTYPE, cpu->model);
@@ -107,6 +110,8 @@ static void dmi_cells(struct probe_ctx *ctx, const struct sys_state *s)
     sys_cell(ctx, INFO_BOARD_SERIAL, s, SYS_DMI_BOARD_SERIAL);
 }
 
+/* One row in any case: what a namespace hides is not known, and the state says so; what the kernel
+ * tells everyone stays. Refused serial numbers (not root) are no more than cells not known. */
 int system_info_rows(struct probe_ctx *ctx, const struct sys_state *s, struct err *e)
 {
     const struct str *cpuinfo = &s->files[SYS_CPUINFO].bytes;

@@ -55,6 +55,7 @@ int asset_identity_collect(struct probe_ctx *ctx, struct sys_state *s, struct er
     return 0;
 }
 
+/* A value as the machine has it. */
 static void item(struct probe_ctx *ctx, const char *name, struct span value, const char *reason)
 {
     row_begin(ctx, &table_asset_identity);
@@ -94,16 +95,19 @@ static void item_unread(struct probe_ctx *ctx, const char *name, const struct sy
     item_text(ctx, name, NULL, reason);
 }
 
+/* machine-id(5): 32 lower-case hexadecimal digits, nothing else. */
 static bool is_machine_id(struct span s)
 {
     for (size_t i = 0; i < s.n; i++) {
-        if (memchr("0123456789abcdef", s.p[i], 16) == NULL) {
+        bool is_digit = s.p[i] >= '0' && s.p[i] <= '9';
+        if (!is_digit && (s.p[i] < 'a' || s.p[i] > 'f')) {
             return false;
         }
     }
     return s.n == 32;
 }
 
+/* The file belongs to a root file system: a container's says nothing about the machine. */
 static void machine_id(struct probe_ctx *ctx, const struct sys_state *s)
 {
     const struct host *h = probe_host(ctx);
@@ -233,6 +237,7 @@ static void virtualisation(struct probe_ctx *ctx, const struct sys_state *s,
     }
 }
 
+/* The version file exists since Linux 5.5, older than any kernel that is supported. */
 static void tpm(struct probe_ctx *ctx, const struct sys_state *s)
 {
     struct span major = sys_text(s, SYS_TPM_MAJOR);
@@ -279,6 +284,8 @@ static void secure_boot(struct probe_ctx *ctx, const struct sys_state *s)
     }
 }
 
+/* machine-id comes from /etc, all others from the kernel: either can be hidden without the other.
+ */
 int asset_identity_rows(struct probe_ctx *ctx, const struct sys_state *s, struct err *e)
 {
     static const char *const from_sys[] = {"dmi-serial", "dmi-product",    "board-serial",

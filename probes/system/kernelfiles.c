@@ -5,6 +5,7 @@
 
 #include "agent/base/compiler.h"
 
+/* Built without unloading, the kernel writes "-" for the number of references: it is not read. */
 static bool module_line(struct span line, struct module_row *row)
 {
     struct span f[6];
@@ -46,6 +47,7 @@ void modules_parse(const char *bytes, size_t n, module_fn *fn, void *arg, struct
     }
 }
 
+/* "8:1": the superblock's device, anonymous (0:N) where it has none. */
 static bool device_number(struct span s, struct mount_row *row)
 {
     struct span major;
@@ -168,6 +170,7 @@ static enum option_part option_part(struct span o)
                : PART_REST;
 }
 
+/* True if the list holds exactly that word. */
 static bool has_option(struct span options, const char *word)
 {
     struct span o;
@@ -180,6 +183,7 @@ static bool has_option(struct span options, const char *word)
     return false;
 }
 
+/* rw and ro are left out: they stand in front, once for mount and superblock together. */
 static void add_options(struct span options, bool super, enum option_part part, struct str *out)
 {
     struct span o;
@@ -212,6 +216,7 @@ struct core_list {
     size_t n;
 };
 
+/* By package, then by core: equal neighbours are threads of one core. */
 static int compare_cores(const void *a, const void *b)
 {
     const struct core_id *x = a;
@@ -245,6 +250,7 @@ static void keep_text(struct span value, char ret[CPU_TEXT_MAX])
     ret[value.n] = '\0';
 }
 
+/* Whole words only: other flags may contain that word. */
 static void cpu_flags(struct span value, struct cpuinfo *ret)
 {
     struct span word;
@@ -255,6 +261,7 @@ static void cpu_flags(struct span value, struct cpuinfo *ret)
     }
 }
 
+/* Keys of x86; the others' (ARM: Features, CPU part) have no column that they could fill. */
 static void cpu_line(struct span key, struct span value, struct core_list *l, struct cpuinfo *ret)
 {
     int64_t number = 0;
@@ -370,6 +377,7 @@ bool udev_property(const char *bytes, size_t n, const char *key, struct span *re
     return false;
 }
 
+/* -1: no hexadecimal digit. */
 static int hex_value(char c)
 {
     if (c >= '0' && c <= '9') {

@@ -19,6 +19,7 @@ const struct table table_kernel_modules = {
                   {"address", COL_TEXT, "", COL_BULK, NULL,
                    "load address; zeros for those who may not know it"})};
 
+/* Taints behind the address have no column in osquery's table. */
 static void module_out(const struct module_row *m, void *arg)
 {
     struct probe_ctx *ctx = arg;

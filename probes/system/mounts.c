@@ -53,6 +53,8 @@ struct mount_item {
     bool layered;     /* would ask another file system in turn */
 };
 
+/* The table is gone through twice: while collecting, to ask sizes and links, and when the rows are
+ * made, without any privilege. Both walk the same bytes, so the n-th mount is the same. */
 struct mount_items {
     struct mount_item *items;
     size_t n, cap;
@@ -207,6 +209,7 @@ static void text_cell(struct mount_out *o, unsigned column, struct span s)
     row_text_n(o->ctx, column, str_text(&o->text), o->text.len);
 }
 
+/* Sizes are known all together or not at all. */
 static void size_cells(struct probe_ctx *ctx, const struct sys_fs *fs)
 {
     if (!fs->known) {

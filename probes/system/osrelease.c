@@ -35,6 +35,7 @@ static bool unquote(struct span s, char ret[OSRELEASE_VALUE_MAX])
     return quote == '\0';
 }
 
+/* Shell variable names in upper case, as os-release(5) has them. */
 static bool is_key(struct span key)
 {
     for (size_t i = 0; i < key.n; i++) {
@@ -165,11 +166,13 @@ struct tzif_block {
     size_t size;
 };
 
+/* Counts of the header: unsigned, most significant byte first. */
 static size_t be32(const unsigned char *p)
 {
     return ((size_t)p[0] << 24) | ((size_t)p[1] << 16) | ((size_t)p[2] << 8) | (size_t)p[3];
 }
 
+/* Times are signed: version 1's four bytes are widened by their sign. */
 static int64_t be_time(const unsigned char *p, size_t width)
 {
     uint64_t v = width == 4 && (p[0] & 0x80U) != 0 ? UINT64_MAX : 0;
@@ -203,6 +206,7 @@ static bool tzif_block(const unsigned char *p, size_t n, size_t width, struct tz
     return b->size <= n - TZIF_HEADER;
 }
 
+/* The abbreviation must end inside the block: a name without its NUL is a broken file. */
 static bool copy_abbreviation(const char *p, size_t n, char ret[16])
 {
     size_t len = strnlen(p, n);
@@ -236,6 +240,7 @@ static bool footer_abbreviation(struct span tz, char ret[16])
     return true;
 }
 
+/* Type of the last transition that is not later. */
 static bool block_abbreviation(const struct tzif_block *b, int64_t unix_s, char ret[16])
 {
     const unsigned char *types = b->p + b->n_times * (b->width + 1);

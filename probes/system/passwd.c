@@ -19,6 +19,7 @@ static bool account_line(struct span *rest, struct parse_report *r, struct span 
     return false;
 }
 
+/* What useradd(8) would refuse is still an account to the kernel: only length is looked at. */
 static bool is_name(struct span s)
 {
     return s.n > 0 && s.n <= ACCOUNT_NAME_MAX;
@@ -74,6 +75,7 @@ bool group_next_member(struct span *rest, struct span *ret)
     return false;
 }
 
+/* One bad member spoils the line: to leave it out would hide a membership. */
 static bool group_line(struct span line, struct group_row *row)
 {
     struct span f[4] = {{0}};
@@ -160,6 +162,7 @@ static bool shadow_number(struct span s, int64_t *ret)
     return span_decimal(t, INT64_MAX, ret);
 }
 
+/* Old files lack the fields behind the third: empty, as the C library takes them. */
 static bool shadow_line(struct span line, struct shadow_row *row)
 {
     struct span f[9] = {{0}};

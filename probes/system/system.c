@@ -91,6 +91,7 @@ static const char *hidden(const struct host *h, const struct entry *x)
     return x->needs != 0 ? host_hidden(h, x->needs) : NULL;
 }
 
+/* Wanted, and not hidden as a whole: nothing is read for any other table. */
 static bool is_due(struct probe_ctx *ctx, const struct entry *x)
 {
     return probe_wants(ctx, x->table) && hidden(probe_host(ctx), x) == NULL;
@@ -127,6 +128,7 @@ static void copy_text(char *to, size_t n, const char *from)
     (void)snprintf(to, n, "%s", from);
 }
 
+/* uname(2) is the kernel's own and the same in every container, but for the node name. */
 static void look_at_kernel(const struct host *h, struct sys_state *s)
 {
     struct utsname u;
@@ -151,6 +153,7 @@ static void look_at_kernel(const struct host *h, struct sys_state *s)
     }
 }
 
+/* Reads everything that any wanted table needs, each file once, while there is privilege. */
 static int system_run(struct probe_ctx *ctx, void **ret_state, struct err *e)
 {
     const struct host *h = probe_host(ctx);
@@ -179,6 +182,7 @@ static int system_run(struct probe_ctx *ctx, void **ret_state, struct err *e)
     return 0;
 }
 
+/* Behind the second drop: nothing can be opened any more, only bytes turned into rows. */
 static int system_parse(struct probe_ctx *ctx, void *state, struct err *e)
 {
     struct sys_state *s = state;

@@ -2,7 +2,8 @@
  * on that tree, and state, first word of the reason and rows are compared.
  *   {"state":"complete","reason":"","rows":[{"column":value,…},…]}
  * Rows are a set: their order in the file does not matter. tests/hosts/NAME/inputs.tsv (kind, tab,
- * value per line) stands for what a site would hand to the probe. UPDATE=1 rewrites the files. */
+ * value per line) stands for what a site would hand to the probe. UPDATE=1 rewrites the files.
+ * The only look at loaded modules (probes/system/modules.c) where the kernel here has none. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

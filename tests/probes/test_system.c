@@ -1,6 +1,7 @@
 /* The probe system on small trees made for the occasion: how a look ends (absent, denied,
  * malformed, truncated), files that are not files, very long lines. What a good host looks like
- * stands in tests/hosts/system-*. */
+ * stands in tests/hosts/system-*. Sources: probes/system/system.c, probes/system/files.c,
+ * probes/system/identity.c, probes/system/accounts.c. */
 #include <dirent.h>
 #include <ftw.h>
 #include <setjmp.h>

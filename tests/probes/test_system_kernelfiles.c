@@ -1,4 +1,5 @@
-/* /proc/modules, mountinfo, mount options, cpuinfo, cmdline, udev's records; sysctl.d. */
+/* probes/system/kernelfiles.c, probes/system/sysctlconf.c: /proc/modules, mountinfo, mount options,
+ * cpuinfo, cmdline, udev's records; sysctl.d. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,9 @@
 /* The tables of the live host against the programs that people would ask: getent, id, findmnt,
  * lsblk, sysctl, the shell. A program that is not there, or a host that is not wholly seen from
  * here (a container), skips its test and says so. The host goes on living between the two looks,
- * so a difference counts only if it is there three times. */
+ * so a difference counts only if it is there three times. Sources: probes/system/os.c,
+ * probes/system/hardware.c, probes/system/mounts.c, probes/system/block.c,
+ * probes/system/controls.c. */
 #include <errno.h>
 #include <inttypes.h>
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* os-release(5), one-line release files, zone names of TZif files. */
+/* probes/system/osrelease.c: os-release(5), one-line release files, zone names of TZif files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* passwd(5), group(5), shadow(5) as bytes. */
+/* probes/system/passwd.c, probes/system/text.c: passwd(5), group(5), shadow(5) as bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
