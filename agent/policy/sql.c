@@ -1,32 +1,14 @@
-/* The sandboxed connection. Three fences: the authorizer allows SELECT, reads of our tables and the
- * functions of the allow-list; the compiled program is looked at again for every table that it
- * opens (the authorizer says nothing of columns joined by USING or NATURAL); and a progress handler
- * stops what runs too long. */
+/* The sandboxed connection: opening it, its tables, and two of its three fences: the authorizer
+ * allows SELECT, reads of our tables and the functions of the allow-list; the progress handler
+ * stops what runs too long. The third, the look at the compiled program, is in sql_statement.c. */
 #include "agent/policy/sql.h"
 
 #include <string.h>
 #include <strings.h>
 
-#include "agent/policy/result.h"
 #include "agent/policy/sql_internal.h"
 
 #define PROGRESS_STEPS 500
-
-struct sql {
-    sqlite3 *db;
-    const struct table **tables;
-    size_t n, cap;
-    size_t *by_name; /* indexes, sorted by name without case */
-    int *roots;      /* root page -> index + 1, n_roots of them; rebuilt after a CREATE */
-    size_t n_roots;
-    bool roots_stale;
-    /* while a statement of a check is prepared or run */
-    bool guarded, allow_views;
-    struct sql_reads *collect;
-    char denied[160];
-    long long steps, heap_base;
-    bool stopped;
-};
 
 /* --- read sets --- */
 
@@ -37,7 +19,7 @@ void sql_reads_done(struct sql_reads *r)
     *r = (struct sql_reads){0};
 }
 
-static int reads_reserve(struct sql_reads *r, size_t n, struct err *e)
+int sql_reads_reserve(struct sql_reads *r, size_t n, struct err *e)
 {
     if (r->n >= n) {
         return 0;
@@ -62,7 +44,7 @@ static int reads_reserve(struct sql_reads *r, size_t n, struct err *e)
 
 int sql_reads_merge(struct sql_reads *dst, const struct sql_reads *src, struct err *e)
 {
-    int rc = reads_reserve(dst, src->n, e);
+    int rc = sql_reads_reserve(dst, src->n, e);
     for (size_t i = 0; rc == 0 && i < src->n; i++) {
         dst->columns[i] |= src->columns[i];
         dst->named[i] = dst->named[i] || src->named[i];
@@ -70,7 +52,7 @@ int sql_reads_merge(struct sql_reads *dst, const struct sql_reads *src, struct e
     return rc;
 }
 
-static void reads_note(struct sql_reads *r, size_t table, int column)
+void sql_reads_note(struct sql_reads *r, size_t table, int column)
 {
     if (r == NULL || table >= r->n) {
         return;
@@ -165,7 +147,7 @@ static int authorize_read(struct sql *s, const char *table, const char *column)
             return deny(s, "no such column:", column);
         }
     }
-    reads_note(s->collect, (size_t)index, number);
+    sql_reads_note(s->collect, (size_t)index, number);
     return SQLITE_OK;
 }
 
@@ -205,15 +187,15 @@ static int on_progress(void *arg)
 
 /* --- opening --- */
 
-static int engine_error(struct sql *s, struct err *e)
+int sql_engine_error(struct sql *s, struct err *e)
 {
     return err_set(e, sqlite3_errcode(s->db) == SQLITE_NOMEM ? ERR_NOMEM : ERR_INTERNAL,
                    "SQLite: %s", sqlite3_errmsg(s->db));
 }
 
-static int own_exec(struct sql *s, const char *text, struct err *e)
+int sql_own_exec(struct sql *s, const char *text, struct err *e)
 {
-    return sqlite3_exec(s->db, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : engine_error(s, e);
+    return sqlite3_exec(s->db, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : sql_engine_error(s, e);
 }
 
 static int harden(struct sql *s, struct err *e)
@@ -254,12 +236,12 @@ static int harden(struct sql *s, struct err *e)
     /* json_each is declared to the engine on first use, through statements that the authorizer
      * would refuse: use it once, then drop every other virtual table. */
     const char *keep[] = {"json_each", "json_tree", NULL};
-    int rc = own_exec(s,
-                      "PRAGMA temp_store=MEMORY;"
-                      "SELECT count(*) FROM json_each('[]'), json_tree('[]')",
-                      e);
+    int rc = sql_own_exec(s,
+                          "PRAGMA temp_store=MEMORY;"
+                          "SELECT count(*) FROM json_each('[]'), json_tree('[]')",
+                          e);
     if (rc == 0 && sqlite3_drop_modules(s->db, keep) != SQLITE_OK) {
-        rc = engine_error(s, e);
+        rc = sql_engine_error(s, e);
     }
     return rc;
 }
@@ -277,10 +259,10 @@ int sql_open(struct sql **ret, struct err *e)
     }
     int rc = harden(s, e);
     if (rc == 0 && sql_functions_add(s->db) != SQLITE_OK) {
-        rc = engine_error(s, e);
+        rc = sql_engine_error(s, e);
     }
     if (rc == 0 && sqlite3_set_authorizer(s->db, authorize, s) != SQLITE_OK) {
-        rc = engine_error(s, e);
+        rc = sql_engine_error(s, e);
     }
     if (rc != 0) {
         return rc;
@@ -375,7 +357,7 @@ int sql_create(struct sql *s, const struct table *decl, struct err *e)
     }
     str_add(&text, ")");
     rc = str_error(&text, e);
-    if (rc == 0 && own_exec(s, str_text(&text), e) != 0) {
+    if (rc == 0 && sql_own_exec(s, str_text(&text), e) != 0) {
         rc = err_set(e, ERR_MALFORMED, "table %.80s: %s", decl->name, sqlite3_errmsg(s->db));
     }
     if (rc != 0) {
@@ -386,11 +368,6 @@ int sql_create(struct sql *s, const struct table *decl, struct err *e)
     s->tables[s->n++] = decl;
     s->roots_stale = true;
     return 0;
-}
-
-static void cleanup_stmt(sqlite3_stmt **st)
-{
-    (void)sqlite3_finalize(*st);
 }
 
 static int bind_cell(sqlite3_stmt *st, int n, const struct cell *c)
@@ -416,11 +393,11 @@ static int load_rows(struct sql *s, sqlite3_stmt *st, const struct fact_table *t
         s->steps = 0;
         for (size_t i = 0; i < n; i++) {
             if (bind_cell(st, (int)i + 1, &t->cells[r * n + i]) != SQLITE_OK) {
-                return engine_error(s, e);
+                return sql_engine_error(s, e);
             }
         }
         if (sqlite3_step(st) != SQLITE_DONE) {
-            return engine_error(s, e);
+            return sql_engine_error(s, e);
         }
         (void)sqlite3_reset(st);
     }
@@ -442,287 +419,16 @@ int sql_load(struct sql *s, size_t index, const struct fact_table *t, struct err
     int rc = str_error(&text, e);
     CLEANUP(stmt) sqlite3_stmt *st = NULL;
     if (rc == 0 && sqlite3_prepare_v2(s->db, str_text(&text), -1, &st, NULL) != SQLITE_OK) {
-        rc = engine_error(s, e);
+        rc = sql_engine_error(s, e);
     }
     s->heap_base = sqlite3_memory_used() + ((long long)1 << 40); /* no heap bound either */
     if (rc == 0) {
-        rc = own_exec(s, "BEGIN", e);
+        rc = sql_own_exec(s, "BEGIN", e);
     }
     if (rc == 0) {
         rc = load_rows(s, st, t, e);
-        int ended = own_exec(s, rc == 0 ? "COMMIT" : "ROLLBACK", rc == 0 ? e : NULL);
+        int ended = sql_own_exec(s, rc == 0 ? "COMMIT" : "ROLLBACK", rc == 0 ? e : NULL);
         rc = rc != 0 ? rc : ended;
     }
     return rc;
-}
-
-/* --- statements --- */
-
-static int statement_error(struct sql *s, struct err *e)
-{
-    if (sqlite3_errcode(s->db) == SQLITE_NOMEM) {
-        return err_nomem(e);
-    }
-    if (s->denied[0] != '\0') {
-        return err_set(e, ERR_INVALID, "%s", s->denied);
-    }
-    return err_set(e, ERR_INVALID, "%s", sqlite3_errmsg(s->db));
-}
-
-/* Past white space, comments and semicolons. */
-static const char *skip_blank(const char *p)
-{
-    for (;;) {
-        p += strspn(p, " \t\r\n\f;");
-        if (strncmp(p, "--", 2) == 0) {
-            p += strcspn(p, "\n");
-        } else if (strncmp(p, "/*", 2) == 0) {
-            const char *end = strstr(p + 2, "*/");
-            p = end != NULL ? end + 2 : p + strlen(p); /* it ends with the text, as in SQLite */
-        } else {
-            return p;
-        }
-    }
-}
-
-/* VACUUM and the like are compiled without asking the authorizer. */
-static bool begins_select(const char *p)
-{
-    static const char *const words[] = {"SELECT", "WITH", "VALUES"};
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        size_t n = strlen(words[i]);
-        if (strncasecmp(p, words[i], n) == 0 && strchr(" \t\r\n\f('\"-/", p[n]) != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* prefix: "" or "EXPLAIN ". The guard is on while the statement is compiled. */
-static int prepare(struct sql *s, const char *prefix, const char *text, sqlite3_stmt **ret,
-                   struct err *e)
-{
-    if (strlen(text) > SQL_MAX_TEXT_BYTES) {
-        return err_set(e, ERR_INVALID, "longer than %d bytes", SQL_MAX_TEXT_BYTES);
-    }
-    if (!begins_select(skip_blank(text))) {
-        return err_set(e, ERR_INVALID, "only one SELECT is allowed here");
-    }
-    CLEANUP(str) struct str full = STR_INIT((size_t)SQL_MAX_TEXT_BYTES + 64);
-    str_addf(&full, "%s%s", prefix, text);
-    int rc = str_error(&full, e);
-    if (rc != 0) {
-        return rc;
-    }
-    CLEANUP(stmt) sqlite3_stmt *st = NULL;
-    const char *tail = "";
-    s->denied[0] = '\0';
-    s->guarded = true;
-    int code = sqlite3_prepare_v2(s->db, str_text(&full), -1, &st, &tail);
-    s->guarded = false;
-    if (code != SQLITE_OK) {
-        return statement_error(s, e);
-    }
-    if (*skip_blank(tail) != '\0') {
-        return err_set(e, ERR_INVALID, "more than one statement");
-    }
-    if (sqlite3_bind_parameter_count(st) != 0) {
-        return err_set(e, ERR_INVALID, "parameters (?) have no value here");
-    }
-    *ret = TAKE_PTR(st);
-    return 0;
-}
-
-static int roots_refresh(struct sql *s, struct err *e)
-{
-    if (!s->roots_stale) {
-        return 0;
-    }
-    CLEANUP(stmt) sqlite3_stmt *st = NULL;
-    /* tbl_name, not name: an index that SQLite made by itself belongs to its table. */
-    if (sqlite3_prepare_v2(s->db, "SELECT rootpage, tbl_name FROM sqlite_master WHERE rootpage > 0",
-                           -1, &st, NULL) != SQLITE_OK) {
-        return engine_error(s, e);
-    }
-    while (sqlite3_step(st) == SQLITE_ROW) {
-        int root = sqlite3_column_int(st, 0);
-        const char *name = (const char *)sqlite3_column_text(st, 1);
-        if (root <= 0 || name == NULL) {
-            continue;
-        }
-        if ((size_t)root >= s->n_roots) {
-            size_t n = (size_t)root + 64;
-            int *roots = reallocarray(s->roots, n, sizeof *roots);
-            if (roots == NULL) {
-                return err_nomem(e);
-            }
-            memset(roots + s->n_roots, 0, (n - s->n_roots) * sizeof *roots);
-            s->roots = roots;
-            s->n_roots = n;
-        }
-        s->roots[root] = sql_find(s, name) + 1;
-    }
-    s->roots_stale = false;
-    return 0;
-}
-
-/* Which table each cursor of the compiled program was opened on; index + 1, 0 = none of ours. */
-#define MAX_CURSORS 256
-
-static int read_program(struct sql *s, sqlite3_stmt *st, struct sql_reads *r, struct err *e)
-{
-    int cursors[MAX_CURSORS] = {0};
-    int code = SQLITE_OK;
-    while ((code = sqlite3_step(st)) == SQLITE_ROW) {
-        const char *op = (const char *)sqlite3_column_text(st, 1);
-        int p1 = sqlite3_column_int(st, 2);
-        int p2 = sqlite3_column_int(st, 3);
-        if (op == NULL || p1 < 0) {
-            continue;
-        }
-        if (strcmp(op, "OpenRead") == 0 || strcmp(op, "ReopenIdx") == 0) {
-            int index = p2 > 0 && (size_t)p2 < s->n_roots ? s->roots[p2] : 0;
-            if (index == 0 || p1 >= MAX_CURSORS) {
-                return err_set(e, ERR_INVALID,
-                               index == 0 ? "reads something that is no table"
-                                          : "too many tables in one statement");
-            }
-            if (!s->allow_views && s->tables[index - 1]->kind == TABLE_VIEW) {
-                return err_set(e, ERR_INVALID, "a view may not read the view %.80s",
-                               s->tables[index - 1]->name);
-            }
-            cursors[p1] = index;
-            reads_note(r, (size_t)index - 1, -1);
-        } else if (strcmp(op, "Column") == 0 && p1 < MAX_CURSORS && cursors[p1] != 0) {
-            reads_note(r, (size_t)cursors[p1] - 1, p2);
-        }
-    }
-    return code == SQLITE_DONE ? 0 : engine_error(s, e);
-}
-
-static int result_names(sqlite3_stmt *st, struct strv *ret, struct err *e)
-{
-    int rc = 0;
-    for (int i = 0; rc == 0 && i < sqlite3_column_count(st); i++) {
-        const char *name = sqlite3_column_name(st, i);
-        rc = strv_add(ret, name != NULL ? name : "", e);
-    }
-    return rc;
-}
-
-int sql_explain(struct sql *s, const char *text, bool allow_views, struct sql_reads *ret,
-                struct strv *ret_columns, struct err *e)
-{
-    CLEANUP(sql_reads) struct sql_reads reads = {0};
-    int rc = reads_reserve(&reads, s->n, e);
-    rc = rc == 0 ? roots_refresh(s, e) : rc;
-    if (rc != 0) {
-        return rc;
-    }
-    s->allow_views = allow_views;
-    s->collect = &reads;
-    CLEANUP(stmt) sqlite3_stmt *st = NULL;
-    rc = prepare(s, "EXPLAIN ", text, &st, e);
-    if (rc == 0) {
-        s->steps = 0;
-        s->heap_base = sqlite3_memory_used();
-        rc = read_program(s, st, &reads, e);
-    }
-    if (rc == 0 && ret_columns != NULL) {
-        CLEANUP(stmt) sqlite3_stmt *plain = NULL;
-        rc = prepare(s, "", text, &plain, e);
-        rc = rc == 0 ? result_names(plain, ret_columns, e) : rc;
-    }
-    s->collect = NULL;
-    return rc == 0 ? sql_reads_merge(ret, &reads, e) : rc;
-}
-
-/* Texts from SQL may hold what a cell may not (a cast of bytes): those are escaped. */
-static int take_text(struct result_rows *r, struct cell *c, const char *p, size_t n, struct err *e)
-{
-    if (memchr(p, '\0', n) == NULL && str_is_utf8(p, n)) {
-        return result_text(r, c, p, n, e);
-    }
-    CLEANUP(str) struct str escaped = STR_INIT((size_t)SQL_MAX_CELL_BYTES * 8);
-    str_add_cell(&escaped, p, n);
-    int rc = str_error(&escaped, e);
-    return rc == 0 ? result_text(r, c, str_text(&escaped), escaped.len, e) : rc;
-}
-
-static int take_row(sqlite3_stmt *st, struct result_rows *r, size_t *bytes, struct err *e)
-{
-    struct cell *cells = NULL;
-    int rc = result_row(r, &cells, e);
-    for (size_t i = 0; rc == 0 && i < r->n_columns; i++) {
-        int column = (int)i;
-        switch (sqlite3_column_type(st, column)) {
-        case SQLITE_INTEGER:
-            cell_int(&cells[i], sqlite3_column_int64(st, column));
-            break;
-        case SQLITE_FLOAT:
-            cells[i].type = CELL_REAL;
-            cells[i].v.r = sqlite3_column_double(st, column);
-            break;
-        case SQLITE_NULL:
-            break;
-        default: { /* text, and bytes taken as text */
-            const char *p = sqlite3_column_blob(st, column);
-            size_t n = (size_t)sqlite3_column_bytes(st, column);
-            rc = take_text(r, &cells[i], p != NULL ? p : "", n, e);
-            *bytes += n;
-        }
-        }
-        *bytes += sizeof(struct cell);
-    }
-    return rc;
-}
-
-static int collect_rows(struct sql *s, sqlite3_stmt *st, struct result_rows *r, struct err *e)
-{
-    size_t bytes = 0;
-    int code = SQLITE_OK;
-    while ((code = sqlite3_step(st)) == SQLITE_ROW) {
-        if (r->n_rows >= SQL_MAX_ROWS || bytes > SQL_MAX_RESULT_BYTES) {
-            return err_set(e, ERR_LIMIT, "more than %u rows or %zu bytes", SQL_MAX_ROWS,
-                           SQL_MAX_RESULT_BYTES);
-        }
-        int rc = take_row(st, r, &bytes, e);
-        if (rc != 0) {
-            return rc;
-        }
-    }
-    if (code == SQLITE_DONE) {
-        return 0;
-    }
-    if (s->stopped || code == SQLITE_TOOBIG) {
-        return err_set(e, ERR_LIMIT, "more than %d steps, or too much memory", SQL_MAX_STEPS);
-    }
-    return statement_error(s, e);
-}
-
-int sql_run(struct sql *s, const char *text, bool allow_views, struct result_rows *ret,
-            struct err *e)
-{
-    CLEANUP(stmt) sqlite3_stmt *st = NULL;
-    s->allow_views = allow_views;
-    int rc = prepare(s, "", text, &st, e);
-    if (rc != 0) {
-        return rc;
-    }
-    CLEANUP(strv) struct strv names = {0};
-    struct result_rows rows = {0};
-    rc = result_names(st, &names, e);
-    rc = rc == 0 ? result_begin(&rows, (const char *const *)names.items, names.n, e) : rc;
-    s->steps = 0;
-    s->stopped = false;
-    s->heap_base = sqlite3_memory_used();
-    s->guarded = true; /* a statement that must be compiled again is judged again */
-    rc = rc == 0 ? collect_rows(s, st, &rows, e) : rc;
-    s->guarded = false;
-    if (rc != 0) {
-        result_rows_done(&rows);
-        return rc;
-    }
-    *ret = rows;
-    return 0;
 }

@@ -1,5 +1,6 @@
-/* The verdict of one check. Every rule of design.md 3 that turns a pass or a not-applicable into
- * unknown has a row here that fails without it. */
+/* The verdict of one check (agent/policy/check.c, agent/policy/doubt.c,
+ * agent/policy/judge.c, agent/policy/views.c). Every rule of design.md 3 that
+ * turns a pass or a not-applicable into unknown has a row here that fails without it. */
 #include "fixture.h"
 
 #define NO_PLAIN                                                                                   \

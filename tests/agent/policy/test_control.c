@@ -1,4 +1,5 @@
-/* The verdict of one control: order of gravity, papers, statements, any_of, gate. */
+/* The verdict of one control (agent/policy/control.c, agent/policy/cover.c): order of gravity,
+ * papers, statements, any_of, gate. */
 #include "fixture.h"
 
 #include "agent/policy/judge.h"
@@ -69,7 +70,7 @@ static const struct check checks[] = {
     PAPER("compensations", control, scope, "2026-11-21", "2026-11-21", ", measure: m")
 #define SIGNED(more)                                                                               \
     "attestations: [{id: T, framework: fw, control: \"5.1a\", statement: s1, signer: x" more "}]"  \
-                                                                                             "\n"
+    "\n"
 #define IN_FORCE SIGNED(", signed_at: 2026-11-21, valid_until: 2026-11-21")
 
 struct row {

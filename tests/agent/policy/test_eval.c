@@ -1,4 +1,6 @@
-/* evaluate(): which checks, drift, exit codes, facts that do not fit; ad hoc queries. */
+/* evaluate(): which checks, drift, exit codes, facts that do not fit; ad hoc queries
+ * (agent/policy/query.c); the tables of the scan itself (agent/policy/scan_tables.c); the library
+ * that judges (agent/policy/sql_version.c). */
 #include "fixture.h"
 
 static const struct check checks[] = {
@@ -241,6 +243,15 @@ static void test_scan_tables(void **state)
     assert_int_equal(t->cells[4].v.i, 1);
 }
 
+static void test_sql_library_version(void **state)
+{
+    (void)state;
+    int major = 0;
+    int minor = 0;
+    assert_int_equal(sscanf(sql_library_version(), "%d.%d.", &major, &minor), 2);
+    assert_true(major > 3 || (major == 3 && minor >= 34));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_evaluate_refuses_facts),
         cmocka_unit_test(test_sql_query),
         cmocka_unit_test(test_scan_tables),
+        cmocka_unit_test(test_sql_library_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

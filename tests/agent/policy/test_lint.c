@@ -1,4 +1,5 @@
-/* Lint: each rule has a rule that breaks it, and a neighbour that does not. */
+/* Lint (agent/policy/lint.c, agent/policy/lint_sql.c): each rule has a rule that breaks it, and a
+ * neighbour that does not. */
 #include "fixture.h"
 
 #define BOTH(text)                                                                                 \

@@ -1,4 +1,6 @@
-/* What is recorded for one contract: which tables, rows and columns, which names, how much. */
+/* What is recorded for one contract (agent/policy/record.c, agent/policy/names.c,
+ * agent/policy/owed.c): which tables, rows and columns,
+ * which names, how much. */
 #include "fixture.h"
 
 #include "agent/base/json.h"

@@ -1,4 +1,6 @@
-/* The sandboxed connection: what SQL may do, what it reads, what stops it. */
+/* The sandboxed connection (agent/policy/sql.c, agent/policy/sql_statement.c,
+ * agent/policy/sql_functions.c, agent/policy/result.c): what SQL may do, what it reads, what
+ * stops it. */
 #include "fixture.h"
 
 #include "agent/policy/result.h"

@@ -1,4 +1,4 @@
-/* The look at SQL text: tokens, clauses, conditions. */
+/* The look at SQL text: tokens, clauses, conditions (agent/policy/sql_conditions.c). */
 #include "fixture.h"
 
 #include "agent/policy/sql_tokens.h"
