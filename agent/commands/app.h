@@ -36,18 +36,32 @@ struct command {
 /* All commands, n of them, in the order that help shows. */
 const struct command *command_table(size_t *ret_n);
 
+/* The commands. Each takes argv[0] = its name, prints its own errors, and gives the exit code. */
+/* Inspects, judges, prints; --record signs and spools. */
 int cmd_scan(struct app *app, int argc, char **argv);
+/* Prints the rows of an SQL statement over the facts that it names. */
 int cmd_query(struct app *app, int argc, char **argv);
+/* Prints the schema. */
 int cmd_tables(struct app *app, int argc, char **argv);
+/* Prints why a check or clause was judged so here, and the cure. */
 int cmd_explain(struct app *app, int argc, char **argv);
+/* lint, test, coverage of policies. */
 int cmd_policy(struct app *app, int argc, char **argv);
+/* Verifies evidence. */
 int cmd_verify(struct app *app, int argc, char **argv);
+/* Prints what differs between two evidences. */
 int cmd_diff(struct app *app, int argc, char **argv);
+/* Prints a site file proposed for this host. */
 int cmd_init(struct app *app, int argc, char **argv);
+/* Becomes the uploader, to register the public key. */
 int cmd_enroll(struct app *app, int argc, char **argv);
+/* Becomes the uploader, to send. */
 int cmd_upload(struct app *app, int argc, char **argv);
+/* Writes an export bundle. */
 int cmd_export(struct app *app, int argc, char **argv);
+/* Takes receipts back. */
 int cmd_import(struct app *app, int argc, char **argv);
+/* Says what is missing, or describes the confinement. */
 int cmd_doctor(struct app *app, int argc, char **argv);
 
 /* One of two texts. A macro, so that the compiler still checks both as formats. */

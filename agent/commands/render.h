@@ -41,8 +41,10 @@ struct render_options {
     const char *warning; /* shown whatever else is (cloned machine), NULL if none */
 };
 
+/* Appends the page for people, one per contract. */
 void render_text(const struct session *s, const struct judged *list, size_t n,
                  const struct render_options *o, struct str *out);
+/* Appends one JSON object and a newline. */
 void render_json(const struct session *s, const struct judged *list, size_t n, struct str *out);
 
 /* Wraps text at 80 columns, first line after `first`, the following after `indent` spaces. */

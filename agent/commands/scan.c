@@ -284,68 +284,72 @@ static int refuse(struct scan_options *o)
     return EXIT_GOOD;
 }
 
-int cmd_scan(struct app *app, int argc, char **argv)
+static enum opts_result parse_scan(struct app *app, struct scan_options *o, int argc, char **argv)
 {
     static const char *const formats[] = {"text", "json", NULL};
-    struct scan_options o = {.format = "text"};
     CLEANUP(strv) struct strv args = {0};
     const struct opt opts[] = {
         {"site",
          OPT_TEXT,
          "FILE",
-         &o.session.site_path,
+         &o->session.site_path,
          {{"宣言ファイル (/etc/tenken/site.yaml)", "site file (/etc/tenken/site.yaml)"}},
          NULL},
         {"policy",
          OPT_LIST,
          "DIR",
-         &o.policies,
+         &o->policies,
          {{"標準の規則に加える規則", "rules to add to the shipped ones"}},
          NULL},
         {"framework",
          OPT_LIST,
          "ID",
-         &o.frameworks,
+         &o->frameworks,
          {{"この基準だけ。契約がなくても試せる", "only this standard; works without a contract"}},
          NULL},
-        {"check", OPT_LIST, "ID", &o.checks, {{"この点検項目だけ", "only this check"}}, NULL},
+        {"check", OPT_LIST, "ID", &o->checks, {{"この点検項目だけ", "only this check"}}, NULL},
         {"root",
          OPT_TEXT,
          "DIR",
-         &o.session.root,
+         &o->session.root,
          {{"取り込んだファイル木を見る", "look at a captured tree"}},
          NULL},
         {"state",
          OPT_TEXT,
          "DIR",
-         &o.session.state_dir,
+         &o->session.state_dir,
          {{"証跡の置き場 (/var/lib/tenken)", "state directory (/var/lib/tenken)"}},
          NULL},
-        {"format", OPT_WORD, "text|json", &o.format, {{"出力の形", "form of the output"}}, formats},
+        {"format",
+         OPT_WORD,
+         "text|json",
+         &o->format,
+         {{"出力の形", "form of the output"}},
+         formats},
         {"output",
          OPT_TEXT,
          "FILE",
-         &o.output,
+         &o->output,
          {{"画面の代わりにファイルへ", "to a file instead of the screen"}},
          NULL},
         {"record",
          OPT_FLAG,
          NULL,
-         &o.record,
+         &o->record,
          {{"署名してスプールに残す", "sign and keep in the spool"}},
          NULL},
-        {"quiet", OPT_FLAG, NULL, &o.quiet, {{"良くないものだけ", "only what is not good"}}, NULL},
+        {"quiet", OPT_FLAG, NULL, &o->quiet, {{"良くないものだけ", "only what is not good"}}, NULL},
         {"changes",
          OPT_FLAG,
          NULL,
-         &o.changes,
+         &o->changes,
          {{"前回の記録との違いだけ (cron 向け)",
            "only what differs from the last record (for cron)"}},
          NULL},
         {"offline",
          OPT_FLAG,
          NULL,
-         &o.offline,
+         &o->offline,
          {{"宣言された TLS 接続先も見ない", "contact no declared TLS endpoint either"}},
          NULL},
     };
@@ -358,7 +362,13 @@ int cmd_scan(struct app *app, int argc, char **argv)
         .n_opts = ARRAY_LEN(opts),
         .min_args = 0,
         .max_args = 0};
-    enum opts_result parsed = opts_parse(app, &u, argc, argv, &args);
+    return opts_parse(app, &u, argc, argv, &args);
+}
+
+int cmd_scan(struct app *app, int argc, char **argv)
+{
+    struct scan_options o = {.format = "text"};
+    enum opts_result parsed = parse_scan(app, &o, argc, argv);
     int code = parsed != OPTS_RUN ? opts_exit(parsed) : refuse(&o);
     if (parsed == OPTS_RUN && code == EXIT_GOOD) {
         code = run_scan(app, &o);

@@ -8,6 +8,56 @@
 #include "agent/commands/session.h"
 #include "agent/evidence/export.h"
 
+static int run_export(const struct app *app, const char *output, const char *state_dir, bool all,
+                      const struct strv *policies)
+{
+    struct err e = {0};
+    CLEANUP(state) struct state *state = NULL;
+    CLEANUP(policy) struct policy *policy = NULL;
+    CLEANUP(free) const char **dirs = calloc(policies->n + 2, sizeof(*dirs));
+    struct export_report report = {0};
+    if (dirs == NULL) {
+        (void)err_nomem(&e);
+        return complain(&e);
+    }
+    if (output == NULL) {
+        (void)err_set(&e, ERR_INVALID,
+                      "export: --output FILE is needed, for example --output mnt-03.intoto.jsonl");
+        return complain(&e);
+    }
+    dirs[0] = policy_default_dir();
+    for (size_t i = 0; i < policies->n; i++) {
+        dirs[i + 1] = policies->items[i];
+    }
+    int r = policy_load(dirs, policies->n + 1, true, &policy, &e);
+    if (r == 0) {
+        r = state_open(state_dir, false, &state, &e);
+    }
+    if (r == 0) {
+        struct export_request rq = {.output = output,
+                                    .all = all,
+                                    .policy_dirs = dirs,
+                                    .n_policy_dirs = policies->n + 1,
+                                    .policy_digest = policy->digest};
+        r = export_write(state, &rq, &report, &e);
+    }
+    if (r < 0) {
+        return complain(&e);
+    }
+    printf(say(app, "証跡 %zu 件を %s に書きました。検証: tenken verify %s\n",
+               "%zu evidences written to %s. To verify: tenken verify %s\n"),
+           report.n_written, output, output);
+    if (report.n_other_rules > 0) {
+        printf(say(app,
+                   "うち %zu "
+                   "件は別の版の規則で判定されています（判定のやり直しにはその版が要ります）。\n",
+                   "%zu of them were judged with other rules than those copied beside (redoing "
+                   "their verdicts needs those).\n"),
+               report.n_other_rules);
+    }
+    return EXIT_GOOD;
+}
+
 int cmd_export(struct app *app, int argc, char **argv)
 {
     const char *output = NULL;
@@ -50,51 +100,7 @@ int cmd_export(struct app *app, int argc, char **argv)
     if (parsed != OPTS_RUN) {
         return opts_exit(parsed);
     }
-    struct err e = {0};
-    CLEANUP(state) struct state *state = NULL;
-    CLEANUP(policy) struct policy *policy = NULL;
-    CLEANUP(free) const char **dirs = calloc(policies.n + 2, sizeof(*dirs));
-    struct export_report report = {0};
-    if (dirs == NULL) {
-        (void)err_nomem(&e);
-        return complain(&e);
-    }
-    if (output == NULL) {
-        (void)err_set(&e, ERR_INVALID,
-                      "export: --output FILE is needed, for example --output mnt-03.intoto.jsonl");
-        return complain(&e);
-    }
-    dirs[0] = policy_default_dir();
-    for (size_t i = 0; i < policies.n; i++) {
-        dirs[i + 1] = policies.items[i];
-    }
-    int r = policy_load(dirs, policies.n + 1, true, &policy, &e);
-    if (r == 0) {
-        r = state_open(state_dir, false, &state, &e);
-    }
-    if (r == 0) {
-        struct export_request rq = {.output = output,
-                                    .all = all,
-                                    .policy_dirs = dirs,
-                                    .n_policy_dirs = policies.n + 1,
-                                    .policy_digest = policy->digest};
-        r = export_write(state, &rq, &report, &e);
-    }
-    if (r < 0) {
-        return complain(&e);
-    }
-    printf(say(app, "証跡 %zu 件を %s に書きました。検証: tenken verify %s\n",
-               "%zu evidences written to %s. To verify: tenken verify %s\n"),
-           report.n_written, output, output);
-    if (report.n_other_rules > 0) {
-        printf(say(app,
-                   "うち %zu "
-                   "件は別の版の規則で判定されています（判定のやり直しにはその版が要ります）。\n",
-                   "%zu of them were judged with other rules than those copied beside (redoing "
-                   "their verdicts needs those).\n"),
-               report.n_other_rules);
-    }
-    return EXIT_GOOD;
+    return run_export(app, output, state_dir, all, &policies);
 }
 
 int cmd_import(struct app *app, int argc, char **argv)
