@@ -1,6 +1,7 @@
 /* Little-endian numbers and counted texts. */
 #include "agent/scan/bytes.h"
 
+/* Byte by byte: neither the order nor the alignment of the machine shows. */
 static void put_number(struct str *out, uint64_t v, size_t n)
 {
     uint8_t raw[8];
@@ -33,6 +34,7 @@ void put_bytes(struct str *out, const void *data, size_t n)
     }
 }
 
+/* Nothing moves on a mistake, and `bad` stays: callers look once, at the end of a frame. */
 static uint64_t take_number(struct cursor *c, size_t n)
 {
     if (c->bad || c->n < n) {

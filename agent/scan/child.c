@@ -178,6 +178,8 @@ static int step_root_powers(uint64_t keep, struct err *e)
     return 0;
 }
 
+/* Groups first: without CAP_SETGID, which the change of user takes away, they could not be dropped.
+ * All three ids, so that none is left to go back to; read back, and never 0. */
 static int step_user(const struct child_user *user, struct err *e)
 {
     if (setgroups(0, NULL) != 0 || setresgid(user->gid, user->gid, user->gid) != 0 ||
@@ -208,6 +210,8 @@ static int step_no_new_privs(struct err *e)
     return 0;
 }
 
+/* The same for every probe of the child (plan_same_privilege); or-ed so that nothing hangs on it.
+ */
 static uint64_t declared_caps(const struct child_job *job)
 {
     uint64_t caps = 0;
@@ -296,6 +300,8 @@ static int64_t own_cpu_us(void)
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+/* States travel with the end, all at once: until then a table has none, and a crash cannot leave
+ * one that looks final. */
 static void send_end(struct child_probe *c, unsigned i)
 {
     struct str *frame = &c->ctx.frame;
@@ -353,6 +359,7 @@ static void step_down(const struct child_job *job)
     }
 }
 
+/* Everything that run() and parse() will need from the heap is made before the first of them. */
 static int prepare(const struct child_job *job, const struct host *h, struct child_probe *list,
                    struct err *e)
 {
@@ -367,6 +374,7 @@ static int prepare(const struct child_job *job, const struct host *h, struct chi
     return 0;
 }
 
+/* All run()s come before the step down, all parse()s after it: it is taken once for the child. */
 static void run_probes(const struct child_job *job, struct child_probe *list)
 {
     bool any_paused = false;

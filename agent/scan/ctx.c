@@ -101,6 +101,7 @@ static unsigned table_index(const struct probe_ctx *ctx, const struct table *t)
     abort();
 }
 
+/* Rows of tables that nobody asked for are made and dropped: a probe may ask, but need not. */
 static bool is_wanted(const struct probe_ctx *ctx, unsigned table)
 {
     return (ctx->wanted >> table & 1U) != 0;
@@ -111,6 +112,7 @@ bool probe_wants(const struct probe_ctx *ctx, const struct table *t)
     return is_wanted(ctx, table_index(ctx, t));
 }
 
+/* The child holds the inputs of all its probes; each sees its own kinds. */
 static bool takes_input(const struct probe *p, const char *kind)
 {
     for (const char *const *k = p->inputs; k != NULL && *k != NULL; k++) {
@@ -137,6 +139,7 @@ const char *probe_input(const struct probe_ctx *ctx, const char *kind, size_t i)
     return NULL;
 }
 
+/* The first reason of the gravest state is the one that stays. */
 static void set_state(struct probe_ctx *ctx, unsigned table, enum fact_state state,
                       const char *reason)
 {
@@ -300,6 +303,7 @@ void row_real(struct probe_ctx *ctx, unsigned column, double r)
     }
 }
 
+/* What the parent will check again; here it tells the probe's author which column it was. */
 static void check_row(struct probe_ctx *ctx, const struct table *t)
 {
     for (size_t i = 0; i < t->n_columns && !ctx->row_bad; i++) {
@@ -313,6 +317,7 @@ static void check_row(struct probe_ctx *ctx, const struct table *t)
     }
 }
 
+/* The cell as others know it; its text points into ctx.text, valid until the next row_begin. */
 static struct cell cell_view(const struct probe_ctx *ctx, size_t i)
 {
     const struct ctx_cell *from = &ctx->cells[i];
@@ -342,6 +347,7 @@ static int row_to_facts(const struct probe_ctx *ctx, struct fact_table *t, struc
     return rc;
 }
 
+/* One write for each row: what was sent before a crash or a timeout is with the parent. */
 static int row_to_pipe(struct probe_ctx *ctx, const struct table *t, struct err *e)
 {
     str_clear(&ctx->frame);

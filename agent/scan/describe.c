@@ -81,6 +81,7 @@ static size_t list_length(const char *const *list)
     return n;
 }
 
+/* By libcap's names; a number where it knows none. */
 static int say_caps(struct page *p, uint64_t caps, struct err *e)
 {
     CLEANUP(strv) struct strv names = {.items = NULL, .n = 0, .cap = 0};
@@ -99,6 +100,7 @@ static int say_caps(struct page *p, uint64_t caps, struct err *e)
     return 0;
 }
 
+/* The groups as the launcher combines them (groups_of), so that this page shows the real filter. */
 static int say_syscalls(struct page *p, const struct probe *probe, struct err *e)
 {
     const char *groups[GROUPS_MAX] = {SYSCALLS_BASE};
@@ -210,6 +212,7 @@ static void say_tables(struct page *p, const struct probe *probe)
     say_list(p, "tables", names, n);
 }
 
+/* The trial comes first: a page that says what holds must have seen it. */
 static int say_probe(struct page *p, struct launcher *l, unsigned index, struct err *e)
 {
     const struct probe *probe = l->probes[index];

@@ -32,6 +32,7 @@ static bool same_rule(const struct syscall_entry *a, const struct syscall_entry 
            a->arg == b->arg && a->value == b->value;
 }
 
+/* Appends what the group and the groups in it hold, each rule once. */
 static int flatten(const char *group, unsigned depth, struct flat *out, struct err *e)
 {
     const struct syscall_set *set = syscall_set_find(group);
@@ -98,6 +99,7 @@ static bool is_beaten(const struct flat *all, const struct syscall_entry *entry)
     return false;
 }
 
+/* Names that libseccomp or this architecture does not know give negative numbers. */
 static int add_rule(scmp_filter_ctx ctx, const struct syscall_entry *entry, unsigned *skipped)
 {
     int nr = seccomp_syscall_resolve_name(entry->name);
@@ -148,6 +150,7 @@ static int export_program(scmp_filter_ctx ctx, struct filter *ret, struct err *e
     return 0;
 }
 
+/* Attributes first: they shape how the rules are written out. */
 static int fill(scmp_filter_ctx ctx, const struct flat *all, struct filter *ret, struct err *e)
 {
     /* x32 and 32-bit entries never match a rule: they must kill too. no_new_privs is a step of its

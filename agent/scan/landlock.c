@@ -44,12 +44,15 @@ int landlock_abi(void)
     return abi > 0 ? (int)abi : 0;
 }
 
+/* Whatever the kernel can forbid is forbidden unless a rule allows it. A right that it does not
+ * know would be EINVAL for the whole ruleset. */
 static uint64_t handled_fs(int abi)
 {
     return FS_ABI_1 | (abi >= 2 ? FS_ABI_2 : 0) | (abi >= 3 ? FS_ABI_3 : 0) |
            (abi >= 5 ? FS_IOCTL_DEV : 0);
 }
 
+/* By the same resolution as struct host: a link in an inspected tree cannot name a file outside. */
 static int open_path(int root_fd, const char *path)
 {
     struct open_how how = {.flags = O_PATH | O_CLOEXEC,
@@ -91,6 +94,7 @@ static bool names_group(const struct probe *p, const char *group)
     return false;
 }
 
+/* Rules add up over the probes of a child: they share it because their privilege is equal. */
 static int allow_probe(int ruleset_fd, int root_fd, const struct probe *p, uint64_t handled,
                        struct err *e)
 {

@@ -154,6 +154,7 @@ static int send_message(const struct launcher *l, struct launcher_head head, con
     return 0;
 }
 
+/* NULL and empty are different: a tree without capture.json is no captured tree. */
 static void put_optional(struct str *out, const char *text, size_t n)
 {
     put_u8(out, text != NULL);
@@ -178,6 +179,7 @@ int launcher_set_host(struct launcher *l, const struct host *h, struct err *e)
     return send_message(l, head, &body, host_root_fd(h), e);
 }
 
+/* Nothing of the site reaches a child whose probes do not name it. */
 static bool declares_input(const struct launcher *l, const struct child_request *rq,
                            const char *kind)
 {

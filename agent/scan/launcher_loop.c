@@ -78,6 +78,7 @@ static struct child_user own_user(void)
     return child_user_find(str_text(&passwd));
 }
 
+/* False if the parent closes or dies in the middle. */
 static bool read_whole(int fd, void *out, size_t n)
 {
     uint8_t *p = out;
@@ -119,6 +120,7 @@ static bool read_head(int sock_fd, struct launcher_head *head, int *ret_fd)
     return true;
 }
 
+/* The length is the parent's word; the ceiling keeps a mistake of ours from taking the memory. */
 static bool read_body(int sock_fd, size_t n, struct body *ret)
 {
     if (n == 0 || n > LAUNCHER_BODY_MAX) {
@@ -207,6 +209,7 @@ static int get_filter(struct loop *loop, const struct made_filter *want, const s
     return rc;
 }
 
+/* One program to collect under, one, the same for all, to parse under. */
 static int get_filters(struct loop *loop, struct child_job *job, struct err *e)
 {
     struct made_filter want = {.n = 0};
@@ -231,6 +234,7 @@ static void report(const struct loop *loop, struct child_report r)
     (void)send(loop->sock_fd, &r, sizeof(r), MSG_NOSIGNAL); /* gone parent: the loop ends next */
 }
 
+/* Children left behind keep their slot, so they count against the ceiling. */
 static struct live_child *free_slot(struct loop *loop)
 {
     for (size_t i = 0; i < LAUNCHER_CHILDREN_MAX; i++) {
@@ -253,6 +257,7 @@ static const char *take_text(struct cursor *c)
     return p;
 }
 
+/* The texts stay in the host message's pages: the child that is forked next inherits them. */
 static void take_host(const struct loop *loop, struct child_job *job)
 {
     struct cursor c = {.p = loop->host.p, .n = loop->host.n, .bad = false};
@@ -273,6 +278,7 @@ struct job_lists {
     struct probe_input *inputs;
 };
 
+/* False if the request does not hold together. job points into lists and b afterwards. */
 static bool take_start(const struct loop *loop, const struct body *b, struct job_lists *lists,
                        struct child_job *job)
 {
@@ -323,6 +329,7 @@ static void refuse(const struct loop *loop, uint32_t id, int result_fd, const st
     report(loop, (struct child_report){.id = id, .end = CHILD_ENDED});
 }
 
+/* Forks one child. Its filters are made here, before the fork, and only once for each privilege. */
 static int start_child(struct loop *loop, const struct launcher_head *head, struct child_job *job,
                        struct err *e)
 {
@@ -371,6 +378,7 @@ static void on_start(struct loop *loop, const struct launcher_head *head, struct
     free(lists.inputs);
 }
 
+/* From now on the deadline is the one for giving up on it. */
 static void kill_child(struct live_child *c)
 {
     if (c->id != 0 && !c->killed) {
@@ -414,6 +422,7 @@ static bool on_message(struct loop *loop)
     return true;
 }
 
+/* Frees the slot; a left child that ended after all comes here too. */
 static void forget(struct live_child *c)
 {
     if (c->pid_fd >= 0) {
@@ -422,6 +431,7 @@ static void forget(struct live_child *c)
     *c = (struct live_child){.id = 0};
 }
 
+/* wait4 gives what getrusage cannot: the CPU time of this one child. */
 static void reap(struct loop *loop, struct live_child *c)
 {
     int status = 0;
@@ -443,6 +453,7 @@ static void reap(struct loop *loop, struct live_child *c)
     forget(c);
 }
 
+/* The parent keeps each probe's time; this is the second line, for the child as a whole. */
 static void check_deadline(struct loop *loop, struct live_child *c)
 {
     if (c->left || time_monotonic_us() < c->deadline_us) {
@@ -456,6 +467,7 @@ static void check_deadline(struct loop *loop, struct live_child *c)
     report(loop, (struct child_report){.id = c->id, .end = CHILD_LEFT_BEHIND, .killed = 1});
 }
 
+/* -1, for ever, if no child has a deadline. */
 static int poll_timeout_ms(const struct loop *loop)
 {
     int64_t best_ms = -1;

@@ -41,6 +41,7 @@ static bool fills(const struct probe *p, const char *table)
     return false;
 }
 
+/* A probe runs if anything of it is wanted; its other tables are then known not to have run. */
 static bool fills_any(const struct probe *p, const char *const *tables, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -51,6 +52,7 @@ static bool fills_any(const struct probe *p, const char *const *tables, size_t n
     return false;
 }
 
+/* The judge asks only for tables that lint has seen: another name is our own mistake. */
 static int check_known(const struct probe *const *probes, size_t n_probes,
                        const char *const *tables, size_t n_tables, struct err *e)
 {
@@ -66,6 +68,7 @@ static int check_known(const struct probe *const *probes, size_t n_probes,
     return 0;
 }
 
+/* On an error the tables added so far stay in *facts, which the caller drops as a whole. */
 static int add_run(const struct probe *p, unsigned index, const char *const *tables, size_t n,
                    struct facts *facts, struct probe_run *run, struct err *e)
 {
@@ -116,6 +119,7 @@ static int add_to_group(struct plan *plan, struct probe_run *run, struct err *e)
     return 0;
 }
 
+/* Room for every probe: the plan never grows. */
 static int plan_alloc(struct plan *p, size_t n_probes, struct err *e)
 {
     p->runs = calloc(n_probes + 1, sizeof(struct probe_run));

@@ -12,6 +12,7 @@ size_t probe_max_rows(const struct probe *p)
     return p->max_rows > 0 ? p->max_rows : RUN_ROWS_MAX;
 }
 
+/* The graver state stays, with its reason. */
 static void table_state(struct fact_table *t, enum fact_state state, const char *reason)
 {
     if (fact_state_worse(t->state, state) != t->state) {
@@ -64,11 +65,13 @@ struct probe_run *receiver_blame(const struct receiver *rx)
     return NULL;
 }
 
+/* The text says what was broken and repeats nothing of the bytes: they are hostile. */
 static int broken(struct err *e, const char *what)
 {
     return err_set(e, ERR_MALFORMED, "result pipe: %s", what);
 }
 
+/* Only a wanted table of the probe that runs now. */
 static struct fact_table *take_table(struct receiver *rx, struct cursor *c)
 {
     unsigned table = take_u8(c);
@@ -92,6 +95,7 @@ static int take_reason(struct cursor *c, char out[FACT_REASON_MAX], struct err *
     return 0;
 }
 
+/* The vocabulary is checked on the copy, which ends in NUL; a refused row is taken back whole. */
 static int take_text(struct cursor *c, const struct column *column, struct fact_table *t,
                      struct cell *cell, struct err *e)
 {
@@ -114,6 +118,7 @@ static int take_text(struct cursor *c, const struct column *column, struct fact_
     return rc;
 }
 
+/* The type must be the declared one: SQL would compare another as it stands. */
 static int take_cell(struct cursor *c, const struct column *column, struct fact_table *t,
                      struct cell *cell, struct err *e)
 {
@@ -145,6 +150,7 @@ static int take_cell(struct cursor *c, const struct column *column, struct fact_
     }
 }
 
+/* The row is filled in place and taken back if anything in it is wrong. */
 static int on_row(struct receiver *rx, struct cursor *c, struct err *e)
 {
     struct fact_table *t = take_table(rx, c);
@@ -171,6 +177,7 @@ static int on_row(struct receiver *rx, struct cursor *c, struct err *e)
     return rc;
 }
 
+/* May come more than once for a table; it can only get worse. */
 static int on_state(struct receiver *rx, struct cursor *c, struct err *e)
 {
     struct fact_table *t = take_table(rx, c);
@@ -191,6 +198,7 @@ static int on_state(struct receiver *rx, struct cursor *c, struct err *e)
     return 0;
 }
 
+/* Each probe begins once, and parses only after its pause. */
 static int on_begin(struct receiver *rx, struct cursor *c, struct err *e)
 {
     unsigned probe = take_u8(c);
@@ -206,6 +214,7 @@ static int on_begin(struct receiver *rx, struct cursor *c, struct err *e)
     return 0;
 }
 
+/* Between its phases a probe is not running: its clock stands still. */
 static int on_pause(struct receiver *rx, struct cursor *c, struct err *e)
 {
     unsigned probe = take_u8(c);
@@ -218,6 +227,7 @@ static int on_pause(struct receiver *rx, struct cursor *c, struct err *e)
     return 0;
 }
 
+/* The claimed times are bounded here and put right by the launcher's rusage later. */
 static int on_end(struct receiver *rx, struct cursor *c, struct err *e)
 {
     unsigned probe = take_u8(c);
@@ -240,6 +250,7 @@ static int on_end(struct receiver *rx, struct cursor *c, struct err *e)
     return 0;
 }
 
+/* The first frame, sent before any code of a probe ran: later ones would be a probe's own claim. */
 static int on_layers(struct receiver *rx, struct cursor *c, struct err *e)
 {
     unsigned layers = take_u8(c);

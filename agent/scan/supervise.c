@@ -46,6 +46,7 @@ static int make_pipe(int *ret_read_fd, int *ret_write_fd, struct err *e)
     return 0;
 }
 
+/* Bit i: the i-th table of the probe. */
 static uint64_t wanted_mask(const struct probe_run *run)
 {
     uint64_t mask = 0;
@@ -67,6 +68,7 @@ static size_t waiting_runs(const struct plan_group *g, struct probe_run **out)
     return n;
 }
 
+/* The deadline given to the launcher is the latest that ours can be, and a little more. */
 static int request_child(struct supervisor *sv, struct child_watch *c, int result_fd, struct err *e)
 {
     unsigned probes[CHILD_PROBES_MAX];
@@ -93,6 +95,7 @@ static int request_child(struct supervisor *sv, struct child_watch *c, int resul
     return launcher_start_child(sv->l, &rq, result_fd, &c->id, e);
 }
 
+/* On success the watch is active and owns its list of runs and its end of the pipe. */
 static int start_group(struct supervisor *sv, struct child_watch *c, size_t group, struct err *e)
 {
     const struct plan_group *g = &sv->plan->groups[group];
@@ -121,6 +124,7 @@ static int start_group(struct supervisor *sv, struct child_watch *c, size_t grou
     return 0;
 }
 
+/* One child a group at a time: the next round must know who is to blame for this one. */
 static bool group_is_active(const struct supervisor *sv, size_t group)
 {
     for (size_t i = 0; i < PLAN_CHILDREN_MAX; i++) {
@@ -141,6 +145,7 @@ static struct child_watch *free_watch(struct supervisor *sv)
     return NULL;
 }
 
+/* For runs that will get no child. */
 static void fail_waiting(const struct plan_group *g, enum fact_state state, const char *reason)
 {
     for (size_t i = 0; i < g->n_runs; i++) {
@@ -196,6 +201,7 @@ static void note_progress(struct child_watch *c)
     c->since_us = now_us;
 }
 
+/* Takes what the pipe holds. After a judgement it only empties it, so that the child can die. */
 static void drain(struct supervisor *sv, struct child_watch *c)
 {
     char bytes[READ_BYTES];
@@ -228,6 +234,7 @@ static void drain(struct supervisor *sv, struct child_watch *c)
     }
 }
 
+/* The time of the running probe, less what its earlier phase took. */
 static int64_t child_deadline_us(const struct child_watch *c)
 {
     if (c->kill_state != STATE_NOT_RUN) {
@@ -256,6 +263,7 @@ static void check_deadline(struct supervisor *sv, struct child_watch *c)
     kill_child(sv, c, STATE_TIMEOUT, reason);
 }
 
+/* The scan's own limit: nothing new is started after it. */
 static void stop_all(struct supervisor *sv)
 {
     char reason[FACT_REASON_MAX];
@@ -274,6 +282,7 @@ static void stop_all(struct supervisor *sv)
     }
 }
 
+/* Reports on children of an earlier scan, left behind and dead by now, only count as CPU time. */
 static void take_reports(struct supervisor *sv)
 {
     struct child_report r;
@@ -401,6 +410,7 @@ static void settle(struct supervisor *sv, struct child_watch *c)
     c->active = false;
 }
 
+/* After the last moment children are settled without a report: they are then left behind. */
 static void settle_ended(struct supervisor *sv)
 {
     for (size_t i = 0; i < PLAN_CHILDREN_MAX; i++) {
@@ -428,6 +438,7 @@ static size_t count_active(const struct supervisor *sv)
     return n;
 }
 
+/* Until the nearest deadline. */
 static int wait_ms(const struct supervisor *sv)
 {
     int64_t until_us = sv->stopped ? sv->end_us : sv->stop_us;

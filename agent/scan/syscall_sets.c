@@ -86,9 +86,12 @@ static const struct syscall_entry probe_base[] = {
     ALLOW("uname"),
 };
 
+/* The flags of openat2 stand behind a pointer that seccomp cannot follow. Reading beside .reads and
+ * opening for writing are therefore Landlock's to refuse; on a kernel without it the child's user,
+ * its capabilities (none that writes) and the refusal of every writing call but to the pipe remain:
+ * a child that was taken over could still make or empty a file where any user can. */
 static const struct syscall_entry file_read[] = {
-    ALLOW("openat2"), /* resolution is bound to the root descriptor by struct host; Landlock bounds
-                         what is opened */
+    ALLOW("openat2"),
     ALLOW("read"),
     ALLOW("pread64"),
     ALLOW("lseek"),
@@ -109,6 +112,7 @@ static const struct syscall_entry file_read[] = {
     ALLOW_IF("fcntl64", 1, F_DUPFD_CLOEXEC),
 };
 
+/* A walk that could not read what it finds is no use to any probe so far. */
 static const struct syscall_entry dir_walk[] = {
     ALLOW("@file-read"),
     ALLOW("getdents64"),
@@ -160,6 +164,7 @@ static const struct syscall_entry time_read[] = {
     ALLOW("adjtimex"), /* without CAP_SYS_TIME it can only read */
 };
 
+/* Stream and datagram clients over IP. No netlink, no raw or packet sockets, no Unix sockets. */
 static const struct syscall_entry net_client[] = {
     ALLOW_IF("socket", 0, AF_INET),
     ALLOW_IF("socket", 0, AF_INET6),

@@ -149,7 +149,7 @@ static const struct probe probe_status = {.name = "status",
                                           .reads = PROBE_LIST("/proc"),
                                           .syscalls = PROBE_LIST("@file-read"),
                                           .caps = 1ULL << CAP_DAC_READ_SEARCH,
-                                          .timeout_ms = 2000,
+                                          .timeout_ms = 8000,
                                           .max_rows = 200,
                                           .run = run_status};
 
@@ -158,7 +158,7 @@ static const struct probe probe_bad_group = {.name = "bad_group",
                                              .source = "none",
                                              .tables = PROBE_TABLES(&table_status),
                                              .syscalls = PROBE_LIST("@no-such-group"),
-                                             .timeout_ms = 2000,
+                                             .timeout_ms = 8000,
                                              .run = run_status};
 
 /* --- fixture --- */
@@ -209,6 +209,7 @@ static int set_up(void **state)
         f->probes[f->n_probes++] = expectations[i].p;
     }
     f->probes[f->n_probes++] = &probe_inputs;
+    f->probes[f->n_probes++] = &probe_outlasts_scan;
     f->probes[f->n_probes++] = &probe_status;
     start_launcher(f);
     struct err e = {.code = 0};
@@ -274,7 +275,8 @@ static void scan(struct fixture *f, const struct host *h, const char *const *tab
                               .tables = tables,
                               .n_tables = n,
                               .inputs = inputs,
-                              .n_inputs = ARRAY_LEN(inputs)};
+                              .n_inputs = ARRAY_LEN(inputs),
+                              .wall_limit_ms = 60000};
     struct err e = {.code = 0};
     assert_int_equal(scan_run(f->l, &rq, ret, &e), 0);
 }
@@ -455,13 +457,13 @@ static void test_filter_that_cannot_be_made(void **state UNUSED)
 static void test_wall_limit(void **state)
 {
     struct fixture *f = *state;
-    const char *tables[] = {"spins", "good"};
+    const char *tables[] = {"outlasts_scan", "good"};
     struct scan_request rq = {
-        .host = f->tree, .tables = tables, .n_tables = 2, .wall_limit_ms = 100};
+        .host = f->tree, .tables = tables, .n_tables = 2, .wall_limit_ms = 2000};
     CLEANUP(scan_result) struct scan_result r = {.layers = NULL};
     struct err e = {.code = 0};
     assert_int_equal(scan_run(f->l, &rq, &r, &e), 0);
-    const struct fact_table *t = facts_find(&r.facts, "spins");
+    const struct fact_table *t = facts_find(&r.facts, "outlasts_scan");
     assert_int_equal(t->state, STATE_TIMEOUT);
     assert_int_equal(strncmp(t->reason, "wall", 4), 0);
     assert_int_equal(facts_find(&r.facts, "good")->state, STATE_COMPLETE);
@@ -490,11 +492,11 @@ static void test_launcher_killed(void **state)
         (void)kill(launcher, SIGKILL);
         _exit(0);
     }
-    const char *tables[] = {"spins"};
+    const char *tables[] = {"outlasts_scan"};
     CLEANUP(scan_result) struct scan_result r = {.layers = NULL};
     scan(f, f->tree, tables, 1, &r);
     assert_int_equal(waitpid(killer, NULL, 0), killer);
-    const struct fact_table *t = facts_find(&r.facts, "spins");
+    const struct fact_table *t = facts_find(&r.facts, "outlasts_scan");
     assert_true(t->state == STATE_CRASHED || t->state == STATE_UNCONFINED);
     launcher_stop(f->l);
     start_launcher(f);

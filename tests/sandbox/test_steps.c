@@ -53,7 +53,7 @@ static const struct probe probe_ran = {.name = "ran",
                                        .tables = PROBE_TABLES(&table_ran),
                                        .reads = PROBE_LIST("/etc"),
                                        .syscalls = PROBE_LIST("@file-read"),
-                                       .timeout_ms = 2000,
+                                       .timeout_ms = 8000,
                                        .run = run_ran};
 static const struct probe probe_ran_later = {.name = "ran_later",
                                              .doc = "in two phases",
@@ -61,7 +61,7 @@ static const struct probe probe_ran_later = {.name = "ran_later",
                                              .tables = PROBE_TABLES(&table_ran),
                                              .reads = PROBE_LIST("/etc"),
                                              .syscalls = PROBE_LIST("@file-read"),
-                                             .timeout_ms = 2000,
+                                             .timeout_ms = 8000,
                                              .run = run_gather,
                                              .parse = parse_ran};
 
