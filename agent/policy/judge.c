@@ -158,7 +158,7 @@ static int make_views(struct judge *j, const struct sql_reads *r, struct err *e)
             struct err err = {0};
             slot->failed = view_fill(j, slot, i, &err);
             slot->made = slot->failed == 0;
-            (void)strncpy(slot->why, err.msg, sizeof slot->why - 1);
+            memcpy(slot->why, err.msg, sizeof slot->why);
         }
         if (slot->failed != 0) {
             return err_set(e, slot->failed, "view %s: %.600s", slot->view->decl.name, slot->why);

@@ -3,6 +3,7 @@
  * stops what runs too long. The third, the look at the compiled program, is in sql_statement.c. */
 #include "agent/policy/sql.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -113,10 +114,8 @@ static bool is_json_table(const char *name)
 
 static int deny(struct sql *s, const char *what, const char *name)
 {
-    struct str text = STR_INIT(sizeof s->denied - 1);
-    str_addf(&text, "%s%s%.80s", what, name != NULL ? " " : "", name != NULL ? name : "");
-    (void)strncpy(s->denied, str_text(&text), sizeof s->denied - 1);
-    str_done(&text);
+    (void)snprintf(s->denied, sizeof s->denied, "%s%s%.80s", what, name != NULL ? " " : "",
+                   name != NULL ? name : "");
     return SQLITE_DENY;
 }
 

@@ -3,6 +3,7 @@
  * total (reals differ between versions), char (can make invalid text), group arrays (order of
  * rows), everything that tells of the engine or the connection. */
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -131,7 +132,7 @@ static void concat_step(sqlite3_context *ctx, int n, sqlite3_value **v)
     if (c->parts == NULL) {
         c->parts = calloc(1, sizeof *c->parts);
         const char *sep = n == 2 ? (const char *)sqlite3_value_text(v[1]) : ",";
-        (void)strncpy(c->separator, sep != NULL ? sep : "", sizeof c->separator - 1);
+        (void)snprintf(c->separator, sizeof c->separator, "%s", sep != NULL ? sep : "");
     }
     const char *text = (const char *)sqlite3_value_text(v[0]);
     if (text == NULL) {
