@@ -220,7 +220,7 @@ static void udev_cell(struct probe_ctx *ctx, unsigned column, const struct sys_b
     }
     if (udev_property(b->udev, b->udev_len, key_enc, &value)) {
         udev_decode(value, &text);
-        row_text_n(ctx, column, str_text(&text), text.len);
+        row_text_n(ctx, column, text.error == 0 ? str_text(&text) : NULL, text.len);
     } else if (udev_property(b->udev, b->udev_len, key, &value)) {
         row_text_n(ctx, column, value.p, value.n);
     } else {

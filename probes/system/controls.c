@@ -192,7 +192,11 @@ static int walk_entry(struct probe_ctx *ctx, struct sys_state *s, const char *pa
     int rc = ERR_DENIED;
 
     str_addf(&full, "%s/%s", ROOT_DIR, path);
-    if (full.error != 0 || is_skipped_dir(path)) {
+    if (full.error != 0) {
+        probe_state(ctx, &table_system_controls, STATE_TRUNCATED, "truncated: a name is too long");
+        return 0;
+    }
+    if (is_skipped_dir(path)) {
         return 0;
     }
     if (control_hidden(probe_host(ctx), s, path) == NULL && !is_unread(path)) {

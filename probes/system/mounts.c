@@ -195,6 +195,7 @@ struct mount_out {
     const struct sys_state *s;
     size_t i;
     struct str text; /* one cell at a time */
+    bool nomem;      /* a cell was cut: the rows must not count */
 };
 
 static void cleanup_mount_out(struct mount_out *o)
@@ -206,6 +207,7 @@ static void text_cell(struct mount_out *o, unsigned column, struct span s)
 {
     str_clear(&o->text);
     unescape_octal(s, &o->text);
+    o->nomem = o->nomem || o->text.error != 0;
     row_text_n(o->ctx, column, str_text(&o->text), o->text.len);
 }
 
@@ -242,6 +244,7 @@ static void mount_out_row(const struct mount_row *row, void *arg)
     size_cells(o->ctx, fs);
     str_clear(&o->text);
     mount_flags(row->options, row->super_options, &o->text);
+    o->nomem = o->nomem || o->text.error != 0;
     row_text_n(o->ctx, MOUNT_FLAGS, str_text(&o->text), o->text.len);
     row_end(o->ctx);
 }
@@ -252,7 +255,6 @@ int mounts_rows(struct probe_ctx *ctx, const struct sys_state *s, struct err *e)
     CLEANUP(mount_out) struct mount_out o = {.ctx = ctx, .s = s, .text = STR_INIT((size_t)1 << 24)};
     struct parse_report report;
 
-    (void)e;
     if (sys_usable(ctx, &table_mounts, s, SYS_MOUNTINFO)) {
         mountinfo_parse(str_text(bytes), bytes->len, mount_out_row, &o, &report);
         sys_report(ctx, &table_mounts, SYS_MOUNTINFO, &report);
@@ -260,5 +262,5 @@ int mounts_rows(struct probe_ctx *ctx, const struct sys_state *s, struct err *e)
             probe_state(ctx, &table_mounts, STATE_MALFORMED, "malformed: an empty mount table");
         }
     }
-    return 0;
+    return o.nomem ? err_nomem(e) : 0;
 }

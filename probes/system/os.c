@@ -194,18 +194,21 @@ int kernel_info_rows(struct probe_ctx *ctx, const struct sys_state *s, struct er
         probe_state(ctx, &table_kernel_info, STATE_DENIED, "not_captured: uname");
         return 0;
     }
+    bool known = s->files[SYS_CMDLINE].code == 0;
+    if (known) {
+        cmdline_parse(sys_text(s, SYS_CMDLINE), &arguments, &path, &device);
+    }
+    if (str_error(&arguments, e) != 0 || str_error(&path, e) != 0 || str_error(&device, e) != 0) {
+        return e->code;
+    }
     row_begin(ctx, &table_kernel_info);
     row_text(ctx, KERNEL_VERSION, s->release);
-    if (s->files[SYS_CMDLINE].code == 0) {
-        cmdline_parse(sys_text(s, SYS_CMDLINE), &arguments, &path, &device);
+    if (known) {
         str_cell(ctx, KERNEL_ARGUMENTS, &arguments);
         str_cell(ctx, KERNEL_PATH, &path);
         str_cell(ctx, KERNEL_DEVICE, &device);
     }
     row_end(ctx);
-    if (str_error(&arguments, e) != 0 || str_error(&path, e) != 0 || str_error(&device, e) != 0) {
-        return e->code;
-    }
     return 0;
 }
 
