@@ -242,24 +242,24 @@ static bool is_person(const struct fact_table *t, size_t row)
 
 static void put_workers(struct proposal *p)
 {
-    line(p, "\n# 従業者の名簿。アカウントが本人のものかは人が確かめます。\n# workers:",
-         "\n# Register of workers. Whether an account is that person's is for people to "
-         "confirm.\n# workers:");
+    line(p,
+         "\n# 従業者の名簿。アカウントが本人のものかは人が確かめます。\n"
+         "# 指定の期間（starts、ends）と研修日（trained_at）も書いてください。\n# workers:",
+         "\n# Register of workers. Whether an account is that person's is for people to confirm.\n"
+         "# Add the time of the designation (starts, ends) and of the training (trained_at).\n"
+         "# workers:");
     const struct fact_table *t = facts_find(p->facts, "users");
     unsigned n = 0;
     for (size_t i = 0; t != NULL && i < t->n_rows && n < LINES_MAX; i++) {
         const char *username = text_of(t, i, "username");
         if (is_person(t, i) && is_plain(username)) {
             n++;
-            str_addf(p->out,
-                     "#   - {id: W-%02u, username: \"%s\", role: handler, starts: 2026-04-01, "
-                     "trained_at: 2026-04-01}\n",
-                     n, username);
+            str_addf(p->out, "#   - {id: W-%02u, username: \"%s\", role: handler}\n", n, username);
         }
     }
     if (n == 0) {
-        line(p, "#   - {id: W-01, username: suzuki, role: handler, starts: 2026-04-01}  # 例",
-             "#   - {id: W-01, username: suzuki, role: handler, starts: 2026-04-01}  # example");
+        line(p, "#   - {id: W-01, username: suzuki, role: handler}  # 例",
+             "#   - {id: W-01, username: suzuki, role: handler}  # example");
     }
 }
 
