@@ -46,8 +46,8 @@ struct host_stat {
  * ERR_INVALID not a directory, or capture.json is malformed; ERR_UNSUPPORTED no openat2 (kernel
  * before 5.6). Caller frees with host_free. */
 int host_open(const char *root, struct host **ret, struct err *e) MUST_USE;
-/* The child's side: takes over root_fd, also on failure; sights and live as the parent found them; capture: text of
- * capture.json or NULL. */
+/* The child's side: takes over root_fd, also on failure; sights and live as the parent found them;
+ * capture: text of capture.json or NULL. */
 int host_adopt(int root_fd, bool live, unsigned sights, const char *capture, size_t capture_len,
                const char *meta, size_t meta_len, struct host **ret, struct err *e) MUST_USE;
 void host_free(struct host *h);
@@ -98,8 +98,8 @@ int host_readlink(const struct host *h, const char *path, struct str *out, struc
 int host_stat(const struct host *h, const char *path, bool follow, struct host_stat *ret,
               struct err *e) MUST_USE;
 /* Where a path leads, by statx(2): the id that mountinfo gives to its mount (kernel 5.8), and
- * whether the file system encrypts that file or directory by itself (fscrypt). Nothing is known of a
- * captured tree: all false. Does not wait for a network file system. */
+ * whether the file system encrypts that file or directory by itself (fscrypt). Nothing is known of
+ * a captured tree: all false. Does not wait for a network file system. */
 struct host_place {
     bool has_mount_id;
     uint64_t mount_id;

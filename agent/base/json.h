@@ -40,8 +40,8 @@ void jout_kv_text(struct json_out *j, const char *key, const char *text);
 void jout_kv_int(struct json_out *j, const char *key, int64_t i);
 void jout_kv_bool(struct json_out *j, const char *key, bool b);
 
-/* Parses exactly one JSON object or array of n bytes. what: named in the error ("envelope"). ERR_MALFORMED
- * with line and column. Caller owns *ret (json_decref). */
+/* Parses exactly one JSON object or array of n bytes. what: named in the error ("envelope").
+ * ERR_MALFORMED with line and column. Caller owns *ret (json_decref). */
 int json_parse(const char *what, const char *bytes, size_t n, json_t **ret, struct err *e) MUST_USE;
 static inline void cleanup_json(json_t **j)
 {
