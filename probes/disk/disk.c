@@ -50,7 +50,8 @@ const struct table table_mount_encryption = {
          "empty for a plain yes; else a word, then the places. For 0: not-visible-here (no layer "
          "visible on this machine encrypts it), cipher-null, decrypting, encrypting. For 1: ram "
          "(memory that is not swapped out). For NULL: network, self-encrypting, unknown-layer, "
-         "no-leaf, denied, malformed, backing-file (a loop or swap file that is gone, or another "
+         "converting (LUKS2 in pieces whose header is elsewhere), no-leaf, denied, malformed, "
+         "backing-file (a loop or swap file that is gone, or another "
          "than the one in use), upper-unknown, passthrough, fuse, autofs, zfs-not-readable, "
          "bcachefs-not-readable, core-handler, core-relative, kdump-target, unresolved, too-deep, "
          "not_visible, not_captured"}, )};

@@ -18,7 +18,7 @@ static const struct fs_row fs_rows[] = {
     {"overlay", FS_OVERLAY},
     {"overlayfs", FS_OVERLAY},
     {"tmpfs", FS_TMPFS},
-    {"ramfs", FS_TMPFS},
+    {"ramfs", FS_RAMFS},
     {"zfs", FS_ZFS},
     {"anon_inodefs", FS_PSEUDO},
     {"bdev", FS_PSEUDO},

@@ -45,6 +45,17 @@ int disk_add_target(struct disk_state *s, enum target_kind kind, const char *sho
     return t->shown == NULL || (path != NULL && t->path == NULL) ? err_nomem(e) : 0;
 }
 
+int disk_absence(const struct host *h, const char *path, int code)
+{
+    char dir[1024];
+    const char *slash = strrchr(path, '/');
+    if (code != ERR_ABSENT || host_is_live(h) || slash == NULL) {
+        return code;
+    }
+    (void)snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
+    return host_is_whole(h, dir) ? ERR_ABSENT : ERR_UNSUPPORTED;
+}
+
 int gather_file(const struct host *h, struct bag *b, const char *path, size_t max, struct err *e)
 {
     CLEANUP(str) struct str text = STR_INIT(max);

@@ -94,11 +94,16 @@ static int read_table(int control_fd, unsigned dev_major, unsigned dev_minor, st
 }
 
 /* A captured tree's "dm": {"253:0": {"name", "uuid", "targets": [{"type", "start", "length",
- * "params"}]}}. Keys were zeroed when it was made; they are zeroed once more. */
+ * "params"}]}}, or {"error": "denied"} where the capturing user was refused. Keys were zeroed when
+ * it was made; they are zeroed once more. */
 static int captured_table(const json_t *dm, const char *number, struct str *out, struct err *e)
 {
     const json_t *device = json_object_get(dm, number);
     const json_t *targets = json_object_get(device, "targets");
+    const char *error = json_string_value(json_object_get(device, "error"));
+    if (error != NULL) {
+        return err_set(e, ERR_DENIED, "%s: device-mapper table of %s", error, number);
+    }
     if (!json_is_array(targets)) {
         return err_set(e, ERR_DENIED, "not_captured: device-mapper table of %s", number);
     }

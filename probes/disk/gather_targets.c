@@ -17,11 +17,11 @@
 #define DROPINS_MAX 1024U
 #define PLACE_MAX ((size_t)8192)
 
-/* Text of a file that may be missing; *ret_code 0, ERR_ABSENT, ... */
+/* Text of a file that may be missing: 0, ERR_ABSENT, ... */
 static int read_text(const struct host *h, const char *path, struct str *out)
 {
     struct err why = {0};
-    return host_read(h, path, CONF_MAX, out, &why);
+    return disk_absence(h, path, host_read(h, path, CONF_MAX, out, &why));
 }
 
 /* --- coredump.conf with its drop-ins ---
@@ -52,7 +52,7 @@ static size_t list_dropins(const struct host *h, struct dropin *list, int *ret_c
         char dir[128];
         struct err why = {0};
         (void)snprintf(dir, sizeof(dir), "%s/coredump.conf.d", conf_dirs[d]);
-        int code = host_list(h, dir, DROPINS_MAX, &names, &why);
+        int code = disk_absence(h, dir, host_list(h, dir, DROPINS_MAX, &names, &why));
         if (code != 0 && code != ERR_ABSENT) {
             *ret_code = code;
         }
@@ -232,6 +232,11 @@ int gather_targets(const struct host *h, struct disk_state *s, struct err *e)
     int r = 0;
     for (size_t i = 0; i < ARRAY_LEN(leaves) && r == 0; i++) {
         r = gather_file(h, &s->bag, leaves[i], PLACE_MAX, e);
+        const struct bag_item *item = bag_getf(&s->bag, "%s", leaves[i]);
+        int code = r == 0 ? disk_absence(h, leaves[i], item->code) : 0;
+        if (code == ERR_UNSUPPORTED) {
+            r = bag_put(&s->bag, leaves[i], code, "", 0, e);
+        }
     }
     if (r == 0) {
         r = core_target(h, s, e);

@@ -11,6 +11,7 @@ void graph_done(struct graph *g)
 {
     for (size_t i = 0; i < g->n; i++) {
         free(g->items[i].below);
+        free(g->items[i].node);
         dm_table_done(&g->items[i].dm);
     }
     free(g->items);
@@ -67,7 +68,7 @@ static enum blk_kind kind_of(const struct bag *b, const char *name, const char *
     return block_is_hardware(link) || nvme ? BLK_DISK : BLK_UNKNOWN;
 }
 
-static void fill_block(const struct bag *b, const char *name, struct blk *ret)
+static int fill_block(const struct bag *b, const char *name, struct blk *ret, struct err *e)
 {
     *ret = (struct blk){.name = name, .disk = -1, .dm_code = ERR_ABSENT, .luks_code = ERR_ABSENT};
     ret->link = bag_textf(b, "@/sys/class/block/%s", name);
@@ -75,6 +76,11 @@ static void fill_block(const struct bag *b, const char *name, struct blk *ret)
     ret->has_dev = sscanf(bag_textf(b, "/sys/class/block/%s/dev", name), "%u:%u", &ret->dev_major,
                           &ret->dev_minor) == 2;
     ret->is_empty = strcmp(bag_textf(b, "/sys/class/block/%s/size", name), "0\n") == 0;
+    if (asprintf(&ret->node, "/dev/%s", name) < 0) {
+        ret->node = NULL;
+        return err_nomem(e);
+    }
+    return 0;
 }
 
 static int link_below(struct graph *g, struct blk *x, struct err *e)
@@ -141,7 +147,10 @@ int graph_build(const struct disk_state *s, struct graph *ret, struct err *e)
         return err_nomem(e);
     }
     for (const char *at = bag_next_name(blocks, NULL); at != NULL; at = bag_next_name(blocks, at)) {
-        fill_block(&s->bag, at, &g.items[g.n++]);
+        int r = fill_block(&s->bag, at, &g.items[g.n++], e);
+        if (r < 0) {
+            return r;
+        }
     }
     for (size_t i = 0; i < g.n; i++) {
         int r = link_below(&g, &g.items[i], e);

@@ -27,6 +27,7 @@ enum blk_kind {
 struct blk {
     const char *name; /* borrowed from the bag, as all texts here */
     const char *link;
+    char *node; /* "/dev/NAME", owned */
     enum blk_kind kind;
     unsigned dev_major, dev_minor;
     bool has_dev, is_empty;

@@ -88,16 +88,11 @@ static int add_once(struct strv *v, const char *text, struct err *e)
     return strv_has(v, text) ? 0 : strv_add(v, text, e);
 }
 
-/* The end of a trail. name: the leaf's kernel name, NULL if it has none that can be said. */
-static int end_trail(const struct trail *t, const char *name, struct err *e)
+/* The end of a trail. leaf: "/dev/NAME", NULL if it has no name that can be said. */
+static int end_trail(const struct trail *t, const char *leaf, struct err *e)
 {
     struct answer *a = t->a;
-    char leaf[300] = "";
-    int r = 0;
-    if (name != NULL) {
-        (void)snprintf(leaf, sizeof(leaf), "/dev/%s", name);
-        r = add_once(&a->leaves, leaf, e);
-    }
+    int r = leaf == NULL ? 0 : add_once(&a->leaves, leaf, e);
     if (r < 0) {
         return r;
     }
@@ -119,7 +114,7 @@ static int end_trail(const struct trail *t, const char *name, struct err *e)
     if (a->clear_word == NULL) {
         a->clear_word = word;
     }
-    if (strcmp(a->clear_word, word) == 0) {
+    if (leaf != NULL && strcmp(a->clear_word, word) == 0) {
         r = add_once(&a->clear_places, leaf, e);
     }
     if (r == 0 && t->clear_word != NULL && t->clear_cipher[0] != '\0') {
@@ -129,11 +124,11 @@ static int end_trail(const struct trail *t, const char *name, struct err *e)
 }
 
 /* An end that cannot be judged by itself: fine below encryption, not known without. */
-static int end_unknown(struct trail t, const char *name, const char *word, const char *place,
+static int end_unknown(struct trail t, const char *leaf, const char *word, const char *place,
                        struct err *e)
 {
     t = with_unknown(t, word, place);
-    return end_trail(&t, name, e);
+    return end_trail(&t, leaf, e);
 }
 
 /* The drive says that it locks itself: ATA security, or OPAL. */
@@ -151,16 +146,16 @@ static bool drive_is_armed(const struct graph *g, const struct blk *disk)
 static int go_leaf(struct trail t, const struct blk *leaf, const struct blk *disk, struct err *e)
 {
     if (drive_is_armed(t.g, disk)) {
-        return end_unknown(t, leaf->name, "self-encrypting", disk->name, e);
+        return end_unknown(t, leaf->node, "self-encrypting", disk->node, e);
     }
-    return end_trail(&t, leaf->name, e);
+    return end_trail(&t, leaf->node, e);
 }
 
 static int go_below(struct trail t, const struct blk *x, struct err *e)
 {
     int r = 0;
     if (x->n_below == 0 || x->below_unknown) {
-        r = end_unknown(t, NULL, "no-leaf", x->name, e);
+        r = end_unknown(t, NULL, "no-leaf", x->node, e);
     }
     for (size_t i = 0; i < x->n_below && r == 0; i++) {
         r = go_block(t, x->below[i], e);
@@ -191,6 +186,20 @@ enum method crypt_method(const struct graph *g, const struct blk *b, const struc
     return METHOD_PLAIN;
 }
 
+/* True if another mapping lies on the device: cryptsetup's helpers of a conversion do. */
+static bool has_other_above(const struct graph *g, const struct blk *x, const struct blk *below)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        const struct blk *other = &g->items[i];
+        for (size_t k = 0; k < other->n_below && other != x; k++) {
+            if (&g->items[other->below[k]] == below) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* What a target does to the trail that goes through it to the device `below`. */
 static struct trail through_target(struct trail t, const struct blk *x, const struct dm_target *dt,
                                    const struct blk *below)
@@ -203,6 +212,12 @@ static struct trail through_target(struct trail t, const struct blk *x, const st
             const char *word = luks->is_decrypting ? "decrypting" : "encrypting";
             return with_clear(t, word, method, dt->cipher);
         }
+        /* LUKS2 maps in one piece, alone on its device, unless it is being converted; where no
+         * header is to be seen, it may be on its way to plain. */
+        if (method == METHOD_LUKS2 && luks == NULL &&
+            (x->dm.n > 1 || below == NULL || has_other_above(t.g, x, below))) {
+            return with_unknown(t, "converting", x->node);
+        }
         return with_secret(t, method, dt->cipher, dt->key_bits);
     }
     case DM_CLEAR:
@@ -210,7 +225,11 @@ static struct trail through_target(struct trail t, const struct blk *x, const st
     case DM_PASSES:
         /* LUKS2 that leaves the work to the drive maps straight through */
         if (luks != NULL && luks->uses_opal && strncmp(x->dm.uuid, "CRYPT-LUKS2-", 12) == 0) {
-            return with_unknown(t, "self-encrypting", below->name);
+            return with_unknown(t, "self-encrypting", below->node);
+        }
+        if (luks != NULL && luks->is_converting) {
+            return with_clear(t, luks->is_decrypting ? "decrypting" : "encrypting", METHOD_NONE,
+                              "");
         }
         return t;
     case DM_UNKNOWN:
@@ -256,7 +275,7 @@ static int go_target(struct trail t, const struct blk *x, size_t n, struct err *
         const struct blk *below = index < 0 ? NULL : &t.g->items[index];
         struct trail next = through_target(t, x, dt, below);
         if (below == NULL) {
-            r = end_unknown(next, NULL, "no-leaf", x->name, e);
+            r = end_unknown(next, NULL, "no-leaf", x->node, e);
         } else if (!seen_before(&x->dm, n, below)) {
             r = go_block(next, index, e);
         }
@@ -273,10 +292,10 @@ static int go_dm(struct trail t, const struct blk *x, struct err *e)
     int r = 0;
     if (x->dm_code != 0) {
         const char *word = x->dm_code == ERR_MALFORMED ? "malformed" : "denied";
-        return go_below(with_unknown(t, word, x->name), x, e);
+        return go_below(with_unknown(t, word, x->node), x, e);
     }
     if (x->dm.n == 0 || x->below_unknown) {
-        r = end_unknown(t, NULL, "no-leaf", x->name, e);
+        r = end_unknown(t, NULL, "no-leaf", x->node, e);
     }
     for (size_t i = 0; i < x->dm.n && r == 0; i++) {
         r = go_target(t, x, i, e);
@@ -306,25 +325,25 @@ static int go_loop(struct trail t, const struct blk *x, struct err *e)
         bag_getf(&s->bag, "/sys/class/block/%s/loop/backing_file", x->name);
     char path[4096];
     if (file == NULL || file->code != 0 || file->bytes[0] != '/') {
-        return end_unknown(t, NULL, "backing-file", x->name, e);
+        return end_unknown(t, NULL, "backing-file", x->node, e);
     }
     (void)snprintf(path, sizeof(path), "%.*s", (int)strcspn(file->bytes, "\n"), file->bytes);
     size_t n = strlen(path);
     if (n > sizeof(deleted) - 1 && strcmp(path + n - (sizeof(deleted) - 1), deleted) == 0) {
-        return end_unknown(t, NULL, "backing-file", x->name, e);
+        return end_unknown(t, NULL, "backing-file", x->node, e);
     }
     int mount = mounts_find(&s->mounts, path);
     if (mount < 0) {
-        return end_unknown(t, NULL, "backing-file", x->name, e);
+        return end_unknown(t, NULL, "backing-file", x->node, e);
     }
     if (s->is_live && !mount_untouchable(&s->mounts.items[mount])) {
         const struct bag_item *bound = bag_getf(&s->bag, "loop %s", x->name);
         const struct bag_item *now = bag_getf(&s->bag, "place %s", path);
         if (bound == NULL || bound->code != 0) {
-            return end_unknown(t, NULL, "denied", x->name, e);
+            return end_unknown(t, NULL, "denied", x->node, e);
         }
         if (now == NULL || now->code != 0 || strcmp(bound->bytes, now->bytes) != 0) {
-            return end_unknown(t, NULL, "backing-file", x->name, e);
+            return end_unknown(t, NULL, "backing-file", x->node, e);
         }
     }
     return go_mount(t, mount, e);
@@ -342,7 +361,7 @@ static int go_zram(struct trail t, const struct blk *x, struct err *e)
     (void)snprintf(path, sizeof(path), "%.*s", (int)strcspn(item->bytes, "\n"), item->bytes);
     int below = graph_by_name(t.g, bag_dev_name(b, path));
     if (item->code != 0 || below < 0) {
-        return end_unknown(t, NULL, item->code == ERR_DENIED ? "denied" : "no-leaf", x->name, e);
+        return end_unknown(t, NULL, item->code == ERR_DENIED ? "denied" : "no-leaf", x->node, e);
     }
     return go_block(t, below, e);
 }
@@ -374,11 +393,11 @@ static int go_block(struct trail t, int block, struct err *e)
         t.a->n_ram++;
         return 0;
     case BLK_REMOTE:
-        return end_unknown(t, x->name, "network", x->name, e);
+        return end_unknown(t, x->node, "network", x->node, e);
     case BLK_UNKNOWN:
     default:
-        t = with_unknown(t, "unknown-layer", x->name);
-        return x->n_below == 0 ? end_trail(&t, x->name, e) : go_below(t, x, e);
+        t = with_unknown(t, "unknown-layer", x->node);
+        return x->n_below == 0 ? end_trail(&t, x->node, e) : go_below(t, x, e);
     }
 }
 
@@ -408,10 +427,14 @@ static int go_memory(struct trail t, struct err *e)
     if (t.is_secret) {
         return end_trail(&t, NULL, e);
     }
+    if (t.in_swap) {
+        t.a->n_ram++;
+        return 0;
+    }
     if (s->swaps_code != 0 || s->swaps.bad_lines > 0) {
         return end_unknown(t, NULL, s->swaps_code == 0 ? "malformed" : "denied", "/proc/swaps", e);
     }
-    if (t.in_swap || s->swaps.n == 0) {
+    if (s->swaps.n == 0) {
         t.a->n_ram++;
         return 0;
     }
@@ -527,7 +550,7 @@ static int go_bcachefs(struct trail t, const struct mount *m, struct err *e)
             continue;
         }
         if (!bcachefs_type(b, t.g->items[block].name, &type)) {
-            next = with_unknown(t, "bcachefs-not-readable", t.g->items[block].name);
+            next = with_unknown(t, "bcachefs-not-readable", t.g->items[block].node);
         } else if (type != 0) {
             next = with_secret(t, METHOD_BCACHEFS, "chacha20-poly1305", 256);
         }
@@ -610,6 +633,9 @@ static int go_mount(struct trail t, int mount, struct err *e)
     case FS_ZFS:
         return go_zfs(t, m, e);
     case FS_TMPFS:
+        return go_memory(t, e);
+    case FS_RAMFS:
+        t.in_swap = true; /* as if it came from swap: memory that goes no further */
         return go_memory(t, e);
     case FS_OVERLAY:
         return go_overlay(t, m, e);

@@ -65,6 +65,7 @@ enum fs_kind {
     FS_BCACHEFS, /* likewise, and may encrypt by itself */
     FS_ZFS,      /* devices and encryption not shown to us */
     FS_TMPFS,    /* memory that may be swapped out */
+    FS_RAMFS,    /* memory that never is */
     FS_OVERLAY,  /* another file system's directory */
     FS_ECRYPTFS, /* encrypting layer over a directory */
     FS_FUSE,     /* a program decides where it goes */

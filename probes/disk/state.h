@@ -55,6 +55,10 @@ int disk_add_target(struct disk_state *s, enum target_kind kind, const char *sho
 int disk_walk(const struct host *h, const struct mounts *m, const char *path, bool missing_ok,
               struct str *out, struct err *e) MUST_USE;
 
+/* What a look that ended with ERR_ABSENT at path proves: ERR_ABSENT, or ERR_UNSUPPORTED if the
+ * captured tree does not say that it holds the directory whole. Other codes as they are. */
+int disk_absence(const struct host *h, const char *path, int code);
+
 /* The gathering steps. Each gives ERR_NOMEM or ERR_LIMIT only; how a look ended is in the bag. */
 int gather_file(const struct host *h, struct bag *b, const char *path, size_t max,
                 struct err *e) MUST_USE;
