@@ -18,6 +18,7 @@ struct subcommand {
         is_later; /* comes with a later version: named so that nobody takes it for a typing error */
 };
 
+/* One file each; they print their own errors and give the exit code. */
 int cmd_serve(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_import(int argc, char **argv);

@@ -151,7 +151,8 @@ int cmd_serve(int argc, char **argv)
         return cli_fail("serve", &e);
     }
     raise_file_limit();
-    (void)signal(SIGPIPE, SIG_IGN);
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGPIPE, &ignore, NULL);
     /* before any thread is made, so that all of them inherit it */
     (void)sigprocmask(SIG_BLOCK, &ends, NULL);
     rc = start(&v, &e);

@@ -10,6 +10,7 @@
 
 struct connwatch;
 struct connection_mark;
+/* An empty list. ERR_NOMEM. */
 int connwatch_new(struct connwatch **ret, struct err *e) MUST_USE;
 void connwatch_free(struct connwatch *w);
 /* NULL when out of memory: the connection is then not watched. */

@@ -178,15 +178,17 @@ static size_t control_index(struct month *m, const char *id, size_t n, struct er
 
 /* A verdict at a time, in the order of numbers. end: the newest; of two with one number (fork) the
  * graver. */
-static void note(struct month_host_control *c, enum verdict v, int64_t time_s, day_set day,
+static void note(struct month_host_control *c, enum verdict v, const struct record *r, day_set day,
                  bool same_number)
 {
     if (!c->seen || v < c->worst) {
         c->worst = v;
-        c->first_s = c->last_s = time_s;
+        c->first_s = c->last_s = r->time_s;
+        c->last_number = r->sequence;
     } else if (v == c->worst) {
-        c->first_s = time_s < c->first_s ? time_s : c->first_s;
-        c->last_s = time_s > c->last_s ? time_s : c->last_s;
+        c->first_s = r->time_s < c->first_s ? r->time_s : c->first_s;
+        c->last_s = r->time_s > c->last_s ? r->time_s : c->last_s;
+        c->last_number = r->sequence;
     }
     if (!same_number || v < c->end) {
         c->end = v;
@@ -221,7 +223,7 @@ static int note_lines(struct month *m, struct month_host *h, const struct record
         if (r->redo == REDO_STATE_DIFFERS && v != VERDICT_FAIL) {
             v = VERDICT_UNKNOWN;
         }
-        note(&h->controls[i], v, r->time_s, day, same_number);
+        note(&h->controls[i], v, r, day, same_number);
         p += line + (p[line] == '\n');
     }
     return 0;
@@ -298,7 +300,7 @@ int month_add_record(struct month *m, const struct record *r, struct err *e)
     rc = note_lines(m, h, r, bit, same_number, e);
     for (size_t i = 0; rc == 0 && i < m->n_controls; i++) {
         if (!names_control(r->verdicts, m->controls[i].id)) {
-            note(&h->controls[i], VERDICT_UNKNOWN, r->time_s, bit, same_number);
+            note(&h->controls[i], VERDICT_UNKNOWN, r, bit, same_number);
         }
     }
     if (rc == 0 && r->asset[0] != '\0') {
@@ -358,6 +360,8 @@ static void add_missing(const struct month *m, struct month_host_control *c, day
     if (c->seen && c->worst == VERDICT_UNKNOWN) {
         first = c->first_s < first ? c->first_s : first;
         last = c->last_s > last ? c->last_s : last;
+    } else {
+        c->last_number = 0;
     }
     c->worst = VERDICT_UNKNOWN;
     c->first_s = first;

@@ -17,6 +17,7 @@ struct month_host_control {  /* of one host and one clause */
     enum verdict worst;      /* over evidences; missing days are added by month_finish */
     enum verdict end;        /* at the end of the period */
     int64_t first_s, last_s; /* times at which `worst` was seen */
+    int64_t last_number;     /* of the newest evidence with `worst`; 0 = no evidence has it */
     day_set fail_days, unknown_days;
 };
 
@@ -63,6 +64,7 @@ struct month {
     size_t n_evidence, n_differs, n_pending, n_partly, n_outside; /* outside: on days not due */
 };
 
+/* An empty month without a declared term. */
 void month_init(struct month *m);
 void month_done(struct month *m);
 static inline void cleanup_month(struct month *m)

@@ -264,12 +264,13 @@ static void write_states(struct html *h, const struct month_control *c)
 static void write_record_number(struct html *h, const struct month_control *c)
 {
     const struct month_host *host = c->last_host != SIZE_MAX ? &h->m->hosts[c->last_host] : NULL;
-    if (host == NULL || host->n_evidence == 0) {
+    int64_t number = host != NULL ? host->controls[c - h->m->controls].last_number : 0;
+    if (number == 0) {
         str_add(h->out, say(h, "証跡なし", "no evidence"));
         return;
     }
     asset(h, host);
-    str_addf(h->out, " #%lld", (long long)host->last_sequence);
+    str_addf(h->out, " #%lld", (long long)number);
 }
 
 static void write_clause(struct html *h, const struct month_control *c)

@@ -199,6 +199,7 @@ int store_contracts(struct store *s, struct strv *ret, struct err *e) MUST_USE;
 struct store_counts {
     int64_t hosts, evidence, redo_pending, redo_differs, flagged, tokens, bytes;
 };
+/* Numbers for the doctor and for /metrics. */
 int store_count(struct store *s, struct store_counts *ret, struct err *e) MUST_USE;
 /* ERR_MALFORMED with the first complaint of the database's own check. */
 int store_check(struct store *s, struct err *e) MUST_USE;
