@@ -18,7 +18,9 @@ struct scan {
     unsigned depth;
     struct key *keys; /* of all objects that are open, innermost last */
     size_t n_keys, cap_keys;
-    struct strv decoded; /* keys that were written with escapes */
+    struct strv decoded;     /* keys that were written with escapes */
+    struct jscan_path *path; /* NULL, or members to be noted on the way */
+    bool in_outer;
     struct err *e;
 };
 
@@ -288,6 +290,34 @@ static int scan_member_name(struct scan *s)
     return 0;
 }
 
+static bool key_is(const struct scan *s, const char *name)
+{
+    const struct key *k = &s->keys[s->n_keys - 1];
+    return k->n == strlen(name) && memcmp(k->p, name, k->n) == 0;
+}
+
+/* The value of the member whose name was read last; noted where it is one of the path. */
+static int scan_member_value(struct scan *s)
+{
+    struct jspan *span = NULL;
+    bool outer = false;
+    if (s->path != NULL && s->depth == 1 && key_is(s, s->path->outer_name)) {
+        span = &s->path->outer;
+        outer = true;
+    } else if (s->in_outer && s->depth == 2 && key_is(s, s->path->inner_name)) {
+        span = &s->path->inner;
+    }
+    s->p = skip_space(s->p, s->end);
+    const char *begin = s->p;
+    s->in_outer = s->in_outer || outer;
+    int rc = scan_value(s);
+    s->in_outer = s->in_outer && !outer;
+    if (rc == 0 && span != NULL) {
+        *span = (struct jspan){begin, (size_t)(s->p - begin)};
+    }
+    return rc;
+}
+
 static int scan_container(struct scan *s, char close)
 {
     size_t first_key = s->n_keys;
@@ -300,7 +330,7 @@ static int scan_container(struct scan *s, char close)
     while (!empty) {
         int rc = close == '}' ? scan_member_name(s) : 0;
         if (rc == 0) {
-            rc = scan_value(s);
+            rc = close == '}' ? scan_member_value(s) : scan_value(s);
         }
         if (rc != 0) {
             return rc;
@@ -340,7 +370,13 @@ static int scan_value(struct scan *s)
 
 int jscan_check(const char *what, const char *text, size_t n, struct jspan *ret, struct err *e)
 {
-    struct scan s = {.what = what, .start = text, .p = text, .end = text + n, .e = e};
+    return jscan_check_path(what, text, n, NULL, ret, e);
+}
+
+int jscan_check_path(const char *what, const char *text, size_t n, struct jscan_path *path,
+                     struct jspan *ret, struct err *e)
+{
+    struct scan s = {.what = what, .start = text, .p = text, .end = text + n, .path = path, .e = e};
     const char *begin = skip_space(text, s.end);
     int rc = scan_value(&s);
     const char *value_end = s.p;
@@ -370,36 +406,36 @@ static const char *skip_string(const char *p, const char *end)
     return p < end ? p + 1 : end;
 }
 
+/* Bytes that skip_value must look at. */
+static const bool structural[256] = {
+    ['"'] = true, ['{'] = true, ['['] = true, ['}'] = true, [']'] = true};
+/* Bytes that end a number or a word. */
+static const bool ends_scalar[256] = {[','] = true, ['}'] = true,  [']'] = true,  [':'] = true,
+                                      [' '] = true, ['\t'] = true, ['\n'] = true, ['\r'] = true};
+
 /* One past the value that begins at p. */
 static const char *skip_value(const char *p, const char *end)
 {
     size_t depth = 0;
+    if (p < end && !structural[(unsigned char)*p]) {
+        while (p < end && !ends_scalar[(unsigned char)*p]) {
+            p++;
+        }
+        return p;
+    }
     while (p < end) {
-        switch (*p) {
-        case '"':
+        char c = *p;
+        if (c == '"') {
             p = skip_string(p, end);
-            break;
-        case '{':
-        case '[':
-            depth++;
+        } else {
             p++;
-            continue;
-        case '}':
-        case ']':
-            depth--;
-            p++;
-            break;
-        default:
-            while (p < end && *p != ',' && *p != '}' && *p != ']' && *p != ':' && *p != '"' &&
-                   *p != '{' && *p != '[' && !is_space(*p)) {
-                p++;
-            }
-            break;
+            depth += c == '{' || c == '[';
+            depth -= c == '}' || c == ']';
         }
         if (depth == 0) {
             return p;
         }
-        while (p < end && (is_space(*p) || *p == ',' || *p == ':')) {
+        while (p < end && !structural[(unsigned char)*p]) {
             p++;
         }
     }

@@ -23,6 +23,16 @@ struct jspan {
 int jscan_check(const char *what, const char *text, size_t n, struct jspan *ret,
                 struct err *e) MUST_USE;
 
+/* Two names, one inside the other ("predicate", "facts"), and where their values were found; p NULL
+ * = not there, or not as objects inside each other. */
+struct jscan_path {
+    const char *outer_name, *inner_name;
+    struct jspan outer, inner;
+};
+/* As jscan_check, and notes the path on the way: spares walking over long values again. */
+int jscan_check_path(const char *what, const char *text, size_t n, struct jscan_path *path,
+                     struct jspan *ret, struct err *e) MUST_USE;
+
 /* All below: only on spans that jscan_check has passed. */
 
 /* Walks the members of an object or the items of an array. */

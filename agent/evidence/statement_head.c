@@ -37,10 +37,13 @@ int statement_scan(const char *payload, size_t n, struct statement_spans *ret, s
 {
     struct statement_spans s = {0};
     struct jspan v = {0};
-    int rc = jscan_check("statement", payload, n, &s.root, e);
+    struct jscan_path path = {.outer_name = "predicate", .inner_name = "facts"};
+    int rc = jscan_check_path("statement", payload, n, &path, &s.root, e);
     if (rc != 0) {
         return rc;
     }
+    s.predicate = path.outer;
+    s.facts = path.inner;
     if (*s.root.p != '{') {
         return err_set(e, ERR_MALFORMED, "statement: not an object");
     }
@@ -56,10 +59,10 @@ int statement_scan(const char *payload, size_t n, struct statement_spans *ret, s
     if (!jspan_is_word(v, PREDICATE_TYPE)) {
         return err_set(e, ERR_UNSUPPORTED, "statement: predicateType is not " PREDICATE_TYPE);
     }
-    if (!jspan_member(s.root, "predicate", &s.predicate) || *s.predicate.p != '{') {
+    if (s.predicate.p == NULL || *s.predicate.p != '{') {
         return malformed(e, "predicate");
     }
-    if (!jspan_member(s.predicate, "facts", &s.facts) || *s.facts.p != '{') {
+    if (s.facts.p == NULL || *s.facts.p != '{') {
         return malformed(e, "predicate.facts");
     }
     rc = check_subject(s.root, s.facts, e);
@@ -101,12 +104,12 @@ static const struct head_text head_texts[] = {
     {"scan", "boot_id", AT(boot_id), false},
 };
 
-/* The predicate's members that the head needs, found in one walk (facts is long to skip). */
+/* The predicate's members that the head needs. */
 struct head_spans {
     struct jspan host, agent, rules, contract, scan, chain, previous, previous_chain, sequence;
 };
 
-static void find_spans(struct jspan predicate, struct head_spans *s)
+static void walk_members(struct jiter it, struct head_spans *s)
 {
     const struct {
         const char *name;
@@ -118,22 +121,26 @@ static void find_spans(struct jspan predicate, struct head_spans *s)
         {"previous", &s->previous}, {"previous_chain", &s->previous_chain},
         {"sequence", &s->sequence},
     };
-    struct jiter it = {0};
     struct jspan key = {0}, value = {0};
-    size_t found = 0;
-    bool walk = jiter_begin(predicate, &it);
-    while (walk && found < ARRAY_LEN(wanted) && jiter_next(&it, &key, &value)) {
-        if (key.n == 5 && memcmp(key.p, "facts", 5) == 0 && s->scan.p != NULL &&
-            s->sequence.p != NULL) {
-            return; /* all that may stand before the facts has been seen */
-        }
+    while (jiter_next(&it, &key, &value)) {
         for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
             if (key.n == strlen(wanted[i].name) && memcmp(key.p, wanted[i].name, key.n) == 0) {
                 *wanted[i].span = value;
-                found++;
             }
         }
     }
+}
+
+/* Two walks, before the facts and behind them: to skip the facts would cost as much as all else. */
+static void find_spans(const struct statement_spans *spans, struct head_spans *s)
+{
+    const struct jspan *p = &spans->predicate, *facts = &spans->facts;
+    const char *name = facts->p;
+    while (*name != ':') { /* back over the facts' own name, which is no member wanted here */
+        name--;
+    }
+    walk_members((struct jiter){p->p + 1, name, true}, s);
+    walk_members((struct jiter){facts->p + facts->n, p->p + p->n - 1, true}, s);
 }
 
 static struct jspan object_of(const struct head_spans *s, const struct head_text *t)
@@ -198,7 +205,7 @@ int statement_head_parse(const char *payload, size_t n, struct statement_head *r
     if (rc != 0) {
         return rc;
     }
-    find_spans(spans.predicate, &s);
+    find_spans(&spans, &s);
     for (size_t i = 0; i < ARRAY_LEN(head_texts); i++) {
         bool found = find_text(&s, &head_texts[i], &v);
         if (!found && !head_texts[i].optional) {
