@@ -33,6 +33,7 @@ struct loader {
     const char *version;
 };
 
+/* The pool has been handed over where loading succeeded. */
 static void loader_done(struct loader *l)
 {
     ptrs_done(&l->files);
@@ -92,6 +93,10 @@ static int load_folder(struct loader *l, size_t dir_index, const char *dir,
     if (rc == ERR_ABSENT) {
         return 0;
     }
+    if (rc == 0 && l->trusted) {
+        /* An empty folder too: who may write into it decides what is loaded next time. */
+        rc = io_check_trusted(path, e);
+    }
     for (size_t i = 0; rc == 0 && i < names.n; i++) {
         const char *rel = joined(l->pool, folder->name, names.items[i], e);
         rc = rel == NULL ? ERR_NOMEM : load_file(l, dir_index, dir, folder->name, rel, e);
@@ -107,6 +112,7 @@ static int by_rel(const void *a, const void *b)
     return strcmp((*x)->rel, (*y)->rel);
 }
 
+/* Sorted by relative path, whatever the file system's order: the digest depends on it. */
 static int load_dir(struct loader *l, size_t index, const char *dir, struct err *e)
 {
     size_t before = l->files.n;
@@ -183,6 +189,7 @@ static int read_version(struct loader *l, const struct rule_reader *r, struct er
     return rc;
 }
 
+/* Places are those of the check, not of the file: a file holds many. */
 static int read_checks(struct loader *l, struct rule_reader *r, struct err *e)
 {
     CLEANUP(ptrs) struct ptrs found = {0};
@@ -226,6 +233,7 @@ static int read_file(struct loader *l, const struct rule_file *file, struct err 
     return is_checks ? read_checks(l, &r, e) : read_version(l, &r, e);
 }
 
+/* After all checks of all directories, see the head of this file. */
 static int read_framework(struct loader *l, const struct rule_file *file, const struct policy *p,
                           struct err *e)
 {
@@ -274,6 +282,7 @@ static int digest_rules(const struct loader *l, struct policy *p, struct err *e)
     return rc != 0 ? rc : digest_finish(d, p->digest, e);
 }
 
+/* Three passes over the files that are in memory: checks and views, then frameworks, then the digest. */
 static int load_all(struct loader *l, const char *const *dirs, size_t n_dirs, struct policy *p,
                     struct err *e)
 {
@@ -335,6 +344,7 @@ void policy_free(struct policy *p)
     }
 }
 
+/* A few hundred at most: a walk is as fast as anything. */
 const struct check *policy_check(const struct policy *p, const char *id)
 {
     for (size_t i = 0; i < p->n_checks; i++) {
@@ -377,6 +387,7 @@ static bool runs_from_build(void)
     return strncmp(exe, build, sizeof build - 1) == 0;
 }
 
+/* secure_getenv: the environment does not choose the rules of a program with privileges it was given. */
 const char *policy_default_dir(void)
 {
     const char *dir = secure_getenv("TENKEN_POLICY_DIR");

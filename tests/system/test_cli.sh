@@ -59,7 +59,7 @@ printf 'contracts:\n  - {id: C-1, autority: x}\n' >"$work/badkey.yaml"
 printf 'organisation: {name: x}\n' >"$work/nocontract.yaml"
 want 64 "misspelt key" "$tenken" scan --site "$work/badkey.yaml"
 has err "badkey.yaml:2:"
-has err "did you mean authority"
+has err 'did you mean "authority"'
 want 64 "no contract" "$tenken" scan --site "$work/nocontract.yaml"
 has err "contracts:"
 want 64 "site file missing" "$tenken" scan --site "$work/none.yaml"
