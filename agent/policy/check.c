@@ -36,8 +36,9 @@ static int run_part(struct judge *j, const char *text, struct check_reads *r, si
                     struct result_rows *rows, struct check_result *ret, struct err *e)
 {
     struct err err = {0};
-    int rc = judge_prepare(j, text, &r->direct[part], &r->all, &err);
-    rc = rc == 0 ? judge_run(j, text, rows, &err) : rc;
+    CLEANUP(sql_statement) struct sql_statement *st = NULL;
+    int rc = judge_prepare(j, text, &r->direct[part], &r->all, &st, &err);
+    rc = rc == 0 ? judge_run(j, st, rows, &err) : rc;
     return note_trouble(ret, rc, &err, e);
 }
 

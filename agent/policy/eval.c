@@ -104,8 +104,9 @@ static int judge_drift(struct judge *j, const struct control *c, struct drift_re
     char reason[256];
     struct err err = {0};
     ret->control = c;
-    int rc = judge_prepare(j, c->drift, &direct, &all, &err);
-    rc = rc == 0 ? judge_run(j, c->drift, &ret->rows, &err) : rc;
+    CLEANUP(sql_statement) struct sql_statement *st = NULL;
+    int rc = judge_prepare(j, c->drift, &direct, &all, &st, &err);
+    rc = rc == 0 ? judge_run(j, st, &ret->rows, &err) : rc;
     if (rc == ERR_NOMEM) {
         return err_nomem(e);
     }

@@ -168,21 +168,26 @@ static int make_views(struct judge *j, const struct sql_reads *r, struct err *e)
 }
 
 int judge_prepare(struct judge *j, const char *text, struct sql_reads *direct,
-                  struct sql_reads *all, struct err *e)
+                  struct sql_reads *all, struct sql_statement **ret, struct err *e)
 {
     CLEANUP(sql_reads) struct sql_reads here = {0};
-    int rc = sql_explain(j->sql, text, true, &here, NULL, e);
+    CLEANUP(sql_statement) struct sql_statement *st = NULL;
+    int rc = sql_compile(j->sql, text, true, &here, &st, e);
     rc = rc == 0 ? sql_reads_merge(direct, &here, e) : rc;
     rc = rc == 0 ? views_expand(&j->views, &here, e) : rc;
     rc = rc == 0 ? sql_reads_merge(all, &here, e) : rc;
     rc = rc == 0 ? load_raw(j, &here, e) : rc;
-    return rc == 0 ? make_views(j, &here, e) : rc;
+    rc = rc == 0 ? make_views(j, &here, e) : rc;
+    if (rc == 0) {
+        *ret = TAKE_PTR(st);
+    }
+    return rc;
 }
 
-int judge_run(struct judge *j, const char *text, struct result_rows *ret, struct err *e)
+int judge_run(struct judge *j, struct sql_statement *st, struct result_rows *ret, struct err *e)
 {
     struct result_rows rows = {0};
-    int rc = sql_run(j->sql, text, true, &rows, e);
+    int rc = sql_rows(j->sql, st, &rows, e);
     if (rc == 0) {
         result_sort(&rows, true);
         *ret = rows;

@@ -63,12 +63,14 @@ static inline void cleanup_judge(struct judge *j)
 {
     judge_close(j);
 }
-/* What text reads: *direct as written, *all with the bases of views (both united with what they
- * hold); the tables and views are filled. ERR_INVALID bad SQL, ERR_LIMIT a view hit a bound. */
+/* Compiles text; what it reads is united with *direct as written, and with *all including the
+ * bases of views; those tables and views are filled. ERR_INVALID bad SQL, ERR_LIMIT a view hit a
+ * bound. */
 int judge_prepare(struct judge *j, const char *text, struct sql_reads *direct,
-                  struct sql_reads *all, struct err *e) MUST_USE;
-/* Runs text as a sorted set. Errors as sql_run. */
-int judge_run(struct judge *j, const char *text, struct result_rows *ret, struct err *e) MUST_USE;
+                  struct sql_reads *all, struct sql_statement **ret, struct err *e) MUST_USE;
+/* Runs it; rows as a sorted set. Errors as sql_rows. */
+int judge_run(struct judge *j, struct sql_statement *st, struct result_rows *ret,
+              struct err *e) MUST_USE;
 /* Text of a cell of a row of a recorded table by column name: NULL if there is no such column, or
  * the cell is no text. */
 const char *fact_cell_text(const struct fact_table *t, size_t row, const char *column);

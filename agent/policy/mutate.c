@@ -168,7 +168,9 @@ static int check_reads(const struct mutant *m, struct sql_reads *ret, struct err
     const char *const texts[] = {m->check->applies, m->check->query, m->check->unknown};
     int rc = judge_open(&j, m->policy, &m->facts, e);
     for (size_t i = 0; i < ARRAY_LEN(texts) && rc == 0; i++) {
-        rc = texts[i] != NULL ? judge_prepare(&j, texts[i], &direct, ret, e) : 0;
+        struct sql_statement *st = NULL;
+        rc = texts[i] != NULL ? judge_prepare(&j, texts[i], &direct, ret, &st, e) : 0;
+        sql_statement_free(st);
     }
     return rc;
 }

@@ -158,19 +158,28 @@ static int result_names(sqlite3_stmt *st, struct strv *ret, struct err *e)
     return rc;
 }
 
-int sql_explain(struct sql *s, const char *text, bool allow_views, struct sql_reads *ret,
-                struct strv *ret_columns, struct err *e)
+/* Compiles under guard, the authorizer's reads going to *reads. */
+static int prepare_collecting(struct sql *s, const char *prefix, const char *text, bool allow_views,
+                              struct sql_reads *reads, sqlite3_stmt **ret, struct err *e)
 {
-    CLEANUP(sql_reads) struct sql_reads reads = {0};
-    int rc = sql_reads_reserve(&reads, s->n, e);
-    rc = rc == 0 ? sql_roots_refresh(s, e) : rc;
+    int rc = sql_reads_reserve(reads, s->n, e);
     if (rc != 0) {
         return rc;
     }
     s->allow_views = allow_views;
-    s->collect = &reads;
+    s->collect = reads;
+    rc = prepare(s, prefix, text, ret, e);
+    s->collect = NULL;
+    return rc;
+}
+
+int sql_explain(struct sql *s, const char *text, bool allow_views, struct sql_reads *ret,
+                struct strv *ret_columns, struct err *e)
+{
+    CLEANUP(sql_reads) struct sql_reads reads = {0};
     CLEANUP(stmt) sqlite3_stmt *st = NULL;
-    rc = prepare(s, "EXPLAIN ", text, &st, e);
+    int rc = sql_roots_refresh(s, e);
+    rc = rc == 0 ? prepare_collecting(s, "EXPLAIN ", text, allow_views, &reads, &st, e) : rc;
     if (rc == 0) {
         s->steps = 0;
         s->heap_base = sqlite3_memory_used();
@@ -181,8 +190,34 @@ int sql_explain(struct sql *s, const char *text, bool allow_views, struct sql_re
         rc = prepare(s, "", text, &plain, e);
         rc = rc == 0 ? result_names(plain, ret_columns, e) : rc;
     }
-    s->collect = NULL;
     return rc == 0 ? sql_reads_merge(ret, &reads, e) : rc;
+}
+
+void sql_statement_free(struct sql_statement *st)
+{
+    (void)sqlite3_finalize((sqlite3_stmt *)st);
+}
+
+/* SQL has no other way to write these words. */
+static bool joins_by_name(const char *text)
+{
+    return strcasestr(text, "USING") != NULL || strcasestr(text, "NATURAL") != NULL;
+}
+
+int sql_compile(struct sql *s, const char *text, bool allow_views, struct sql_reads *reads,
+                struct sql_statement **ret, struct err *e)
+{
+    CLEANUP(stmt) sqlite3_stmt *st = NULL;
+    CLEANUP(sql_reads) struct sql_reads here = {0};
+    int rc = prepare_collecting(s, "", text, allow_views, &here, &st, e);
+    if (rc == 0 && joins_by_name(text)) {
+        rc = sql_explain(s, text, allow_views, &here, NULL, e);
+    }
+    rc = rc == 0 ? sql_reads_merge(reads, &here, e) : rc;
+    if (rc == 0) {
+        *ret = (struct sql_statement *)TAKE_PTR(st);
+    }
+    return rc;
 }
 
 /* Texts from SQL may hold what a cell may not (a cast of bytes): those are escaped. */
@@ -248,24 +283,20 @@ static int collect_rows(struct sql *s, sqlite3_stmt *st, struct result_rows *r, 
     return statement_error(s, e);
 }
 
-int sql_run(struct sql *s, const char *text, bool allow_views, struct result_rows *ret,
-            struct err *e)
+int sql_rows(struct sql *s, struct sql_statement *st, struct result_rows *ret, struct err *e)
 {
-    CLEANUP(stmt) sqlite3_stmt *st = NULL;
-    s->allow_views = allow_views;
-    int rc = prepare(s, "", text, &st, e);
-    if (rc != 0) {
-        return rc;
-    }
+    sqlite3_stmt *stmt = (sqlite3_stmt *)st;
     CLEANUP(strv) struct strv names = {0};
     struct result_rows rows = {0};
-    rc = result_names(st, &names, e);
+    int rc = result_names(stmt, &names, e);
     rc = rc == 0 ? result_begin(&rows, (const char *const *)names.items, names.n, e) : rc;
     s->steps = 0;
     s->stopped = false;
+    s->denied[0] = '\0';
     s->heap_base = sqlite3_memory_used();
-    s->guarded = true; /* a statement that must be compiled again is judged again */
-    rc = rc == 0 ? collect_rows(s, st, &rows, e) : rc;
+    s->allow_views = true; /* the guard at compiling knew better */
+    s->guarded = true;     /* a statement that must be compiled again is judged again */
+    rc = rc == 0 ? collect_rows(s, stmt, &rows, e) : rc;
     s->guarded = false;
     if (rc != 0) {
         result_rows_done(&rows);
@@ -273,4 +304,13 @@ int sql_run(struct sql *s, const char *text, bool allow_views, struct result_row
     }
     *ret = rows;
     return 0;
+}
+
+int sql_run(struct sql *s, const char *text, bool allow_views, struct result_rows *ret,
+            struct err *e)
+{
+    CLEANUP(sql_reads) struct sql_reads reads = {0};
+    CLEANUP(sql_statement) struct sql_statement *st = NULL;
+    int rc = sql_compile(s, text, allow_views, &reads, &st, e);
+    return rc == 0 ? sql_rows(s, st, ret, e) : rc;
 }

@@ -56,6 +56,23 @@ static void check_rows(const struct result_rows *r)
     }
 }
 
+/* Compiling for a run looks less closely; it must see the same all the same. */
+static void check_reads(struct sql *s, const char *text, const struct sql_reads *full, int seen)
+{
+    struct sql_reads quick = {0};
+    struct sql_statement *st = NULL;
+    struct err e;
+    if (sql_compile(s, text, true, &quick, &st, &e) == 0) {
+        must(seen == 0);
+        for (size_t i = 0; i < full->n; i++) {
+            must(!full->named[i] || quick.named[i]);
+            must((full->columns[i] & ~quick.columns[i]) == 0);
+        }
+    }
+    sql_statement_free(st);
+    sql_reads_done(&quick);
+}
+
 static void run(struct sql *s, const char *text)
 {
     struct result_rows rows = {0};
@@ -65,6 +82,7 @@ static void run(struct sql *s, const char *text)
     int seen = sql_explain(s, text, true, &reads, NULL, &e);
     int ran = sql_run(s, text, true, &rows, &e);
     must(ran != 0 || seen == 0); /* nothing runs that the read-set did not see */
+    check_reads(s, text, &reads, seen);
     check_rows(&rows);
     result_rows_done(&rows);
     sql_reads_done(&reads);
