@@ -127,8 +127,15 @@ int month_add_control(struct month *m, const char *id, struct err *e)
         }
         h->controls = c;
         c[m->n_controls] = nothing_seen();
-        /* its earlier evidences did not hold the clause */
-        c[m->n_controls].unknown_days = h->seen;
+        if (h->n_evidence > 0) { /* its evidences so far did not name the clause */
+            c[m->n_controls] = (struct month_host_control){.seen = true,
+                                                           .worst = VERDICT_UNKNOWN,
+                                                           .end = VERDICT_UNKNOWN,
+                                                           .first_s = h->first_s,
+                                                           .last_s = h->last_s,
+                                                           .last_number = h->last_sequence,
+                                                           .unknown_days = h->seen};
+        }
     }
     m->controls[m->n_controls++] = (struct month_control){.id = copy, .last_host = SIZE_MAX};
     return 0;
