@@ -282,7 +282,8 @@ static int digest_rules(const struct loader *l, struct policy *p, struct err *e)
     return rc != 0 ? rc : digest_finish(d, p->digest, e);
 }
 
-/* Three passes over the files that are in memory: checks and views, then frameworks, then the digest. */
+/* Three passes over the files that are in memory: checks and views, then frameworks, then the
+ * digest. */
 static int load_all(struct loader *l, const char *const *dirs, size_t n_dirs, struct policy *p,
                     struct err *e)
 {
@@ -387,7 +388,8 @@ static bool runs_from_build(void)
     return strncmp(exe, build, sizeof build - 1) == 0;
 }
 
-/* secure_getenv: the environment does not choose the rules of a program with privileges it was given. */
+/* secure_getenv: the environment does not choose the rules of a program with privileges it was
+ * given. */
 const char *policy_default_dir(void)
 {
     const char *dir = secure_getenv("TENKEN_POLICY_DIR");

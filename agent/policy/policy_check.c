@@ -96,6 +96,8 @@ static int plain_name(const struct rule_reader *r, const struct yaml_node *map, 
     return 0;
 }
 
+/* A host of tests/hosts with the verdict that it must give; run by `policy test`, never by a scan.
+ */
 static int read_test(const struct rule_reader *r, const struct yaml_node *node,
                      struct check_test *ret, struct err *e)
 {
@@ -143,6 +145,7 @@ static int read_tests(const struct rule_reader *r, const struct yaml_node *map, 
     return 0;
 }
 
+/* Left out: proved absence is unknown, like everything else that was not looked at. */
 static int read_absent(const struct rule_reader *r, const struct yaml_node *map, struct check *c,
                        struct err *e)
 {
@@ -155,6 +158,7 @@ static int read_absent(const struct rule_reader *r, const struct yaml_node *map,
     return rc;
 }
 
+/* Only the shape: whether table and column exist is lint's question, which knows the tables. */
 static int null_ok_shape(const struct rule_reader *r, const struct yaml_node *map,
                          const struct check *c, struct err *e)
 {
@@ -168,6 +172,8 @@ static int null_ok_shape(const struct rule_reader *r, const struct yaml_node *ma
     return 0;
 }
 
+/* The members that decide, all of them part of the digest. Texts stay as YAML gave them, line
+ * breaks included: what is hashed is what is run. */
 static int read_sql(const struct rule_reader *r, const struct yaml_node *map, struct check *c,
                     struct err *e)
 {
@@ -190,6 +196,8 @@ static int read_sql(const struct rule_reader *r, const struct yaml_node *map, st
     return rc != 0 ? rc : rule_id(r, map, "code", &c->code, e);
 }
 
+/* One element of checks:. Order of the calls is the order in which mistakes are reported, the same
+ * as in formats.md. */
 static int read_check(const struct rule_reader *r, const struct yaml_node *node, struct check *c,
                       struct err *e)
 {
@@ -226,6 +234,7 @@ static int read_check(const struct rule_reader *r, const struct yaml_node *node,
     return rc != 0 ? rc : digest_check(c, e);
 }
 
+/* An empty file is refused rather than read as no checks: it is more likely cut than meant. */
 int checks_read(struct rule_reader *r, struct ptrs *ret, struct err *e)
 {
     static const char *const keys[] = {"checks", NULL};

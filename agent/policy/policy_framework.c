@@ -10,6 +10,7 @@ static const char *const bases[] = {"text", "interpretation", "recommended", NUL
 static const char *const recurrences[] = {"application", "year", "period", "event", NULL};
 static const char *const statuses[] = {"current", "historical", NULL};
 
+/* A citation of nothing must not load: the clause would silently lose what decides it. */
 static int find_check(const struct rule_reader *r, const struct yaml_node *node, const char *id,
                       const struct check **ret, struct err *e)
 {
@@ -56,6 +57,7 @@ static int read_citation(const struct rule_reader *r, const struct yaml_node *no
     return rc;
 }
 
+/* The same check twice in one clause would count its findings twice, and under which basis? */
 static int read_citations(const struct rule_reader *r, const struct yaml_node *map,
                           struct control *c, struct err *e)
 {
@@ -85,6 +87,7 @@ static int read_citations(const struct rule_reader *r, const struct yaml_node *m
     return 0;
 }
 
+/* `every` says how long a signature holds where it names no last day. */
 static int read_need(const struct rule_reader *r, const struct yaml_node *node,
                      struct attestation_need *ret, struct err *e)
 {
@@ -148,6 +151,7 @@ static int read_attest_leg(const struct rule_reader *r, const struct yaml_node *
                : yaml_fail(r->doc, node, e, "this control's attest: has no statement \"%s\"", id);
 }
 
+/* Groups are alternatives, the legs of one group belong together. */
 static int read_group(const struct rule_reader *r, const struct yaml_node *list,
                       struct attestation_need *needs, size_t n_needs, const struct citation **ret,
                       struct err *e)
@@ -173,6 +177,7 @@ static int read_group(const struct rule_reader *r, const struct yaml_node *list,
     return 0;
 }
 
+/* Statements are read before, since legs name them. */
 static int read_any_of(const struct rule_reader *r, const struct yaml_node *map,
                        struct attestation_need *needs, size_t n_needs, struct control *c,
                        struct err *e)
@@ -258,6 +263,7 @@ static int crosswalk_value(const struct rule_reader *r, const struct yaml_node *
     return *ret == NULL ? ERR_NOMEM : 0;
 }
 
+/* Where the clause stands in other papers (form 5). Shown and reported, never judged. */
 static int read_crosswalk(const struct rule_reader *r, const struct yaml_node *map,
                           struct control *c, struct err *e)
 {
@@ -316,6 +322,8 @@ static int read_decision(const struct rule_reader *r, const struct yaml_node *no
     return rc != 0 ? rc : rule_text(r, node, "drift", false, &c->drift, e);
 }
 
+/* One clause. What is missing here is missing in every verdict, so nothing has a default that
+ * decides: permission and compensation are false unless written. */
 static int read_control(const struct rule_reader *r, const struct yaml_node *node,
                         struct control *c, struct err *e)
 {
@@ -394,6 +402,7 @@ static int read_controls(const struct rule_reader *r, const struct yaml_node *ma
     return check_unique(r, list, controls, list->n, e);
 }
 
+/* The digest covers the bytes of the file, comments too: an auditor compares files. */
 int framework_read(struct rule_reader *r, struct framework **ret, struct err *e)
 {
     static const char *const keys[] = {"framework", "version",  "title",    "source",

@@ -14,6 +14,7 @@ static const struct manifest_item *find(const struct manifest_item *items, size_
     return NULL;
 }
 
+/* A file that was renamed counts twice: one is missing, one was added. */
 unsigned manifest_differences(const struct manifest_item *items, size_t n_items,
                               const struct ptrs *files)
 {

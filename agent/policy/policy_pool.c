@@ -55,6 +55,7 @@ void *pool_alloc(struct pool *p, size_t size, struct err *e)
     return b->bytes;
 }
 
+/* The product is checked: sizes come from files. */
 void *pool_array(struct pool *p, size_t n, size_t size, struct err *e)
 {
     size_t total = 0;

@@ -36,6 +36,7 @@ static int fail_line(const struct view_reader *v, struct err *e, const char *wha
                    rule_hint(hint, word, words, n_words));
 }
 
+/* As all tables are named: small letters, so that no quoting is ever needed. */
 static bool is_name(const char *word)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
@@ -71,6 +72,7 @@ static bool looks_like_flag(const char *word)
     return n >= 3 && word[n] == '\0' && strchr(word, '_') != NULL;
 }
 
+/* Flags and options come first in any order, the first other word begins the explanation. */
 static int column_options(struct view_reader *v, const char **at, struct column *c, struct err *e)
 {
     static const char *const flags[] = {"KEY",      "DECIDES", "NULLABLE",
@@ -99,6 +101,7 @@ static int column_options(struct view_reader *v, const char **at, struct column 
     }
 }
 
+/* -- column NAME TYPE ...: what the evaluator cannot learn from SQLite. */
 static int read_column(struct view_reader *v, const char *text, struct err *e)
 {
     struct column *c = pool_alloc(v->pool, sizeof *c, e);
@@ -237,6 +240,7 @@ static int sql_word(struct view_reader *v, const char **ret, struct err *e)
     return *ret == NULL ? ERR_NOMEM : 0;
 }
 
+/* No column list and no TEMP: the declared columns are the one place that names them. */
 static int read_create(struct view_reader *v, const char **ret_name, const char **ret_sql,
                        struct err *e)
 {
@@ -267,6 +271,7 @@ static bool is_named_after_file(const struct rule_file *file, const char *name)
     return strncmp(base, name, n) == 0 && strcmp(base + n, ".sql") == 0;
 }
 
+/* The name of the file is the name of the view, so that a view is found where one looks for it. */
 static int fill_view(struct view_reader *v, struct view *view, struct err *e)
 {
     const char *name = NULL;

@@ -16,6 +16,7 @@ static const char *const verdict_words[N_VERDICTS] = {
     [VERDICT_NOT_APPLICABLE] = "not-applicable",
 };
 
+/* A value outside the enum cannot look better than unknown. */
 const char *verdict_word(enum verdict v)
 {
     return (unsigned)v < N_VERDICTS ? verdict_words[v] : "unknown";
@@ -34,6 +35,7 @@ int verdict_parse(const char *word, enum verdict *ret, struct err *e)
                    rule_hint(hint, word, verdict_words, N_VERDICTS));
 }
 
+/* Nor can a basis count for more than advice. */
 const char *basis_word(enum basis b)
 {
     static const char *const words[] = {

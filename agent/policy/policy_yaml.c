@@ -13,6 +13,7 @@ static int keep(const struct rule_reader *r, const char *text, const char **ret,
     return 0;
 }
 
+/* An empty text is a mistake everywhere in the rules: leaving the key out says the same. */
 int rule_text(const struct rule_reader *r, const struct yaml_node *map, const char *key,
               bool required, const char **ret, struct err *e)
 {
@@ -27,6 +28,7 @@ int rule_text(const struct rule_reader *r, const struct yaml_node *map, const ch
     return keep(r, text, ret, e);
 }
 
+/* One language is enough: an authority's own checks need not be translated to run. */
 int rule_text2_node(const struct rule_reader *r, const struct yaml_node *node, const char *what,
                     struct text2 *ret, struct err *e)
 {
@@ -69,6 +71,8 @@ int rule_word(const struct rule_reader *r, const struct yaml_node *map, const ch
     return rc != 0 || text == NULL ? rc : keep(r, text, ret, e);
 }
 
+/* Ids stand in evidence, file names and URLs; the alphabet is kept to what needs no quoting in any.
+ */
 int rule_id(const struct rule_reader *r, const struct yaml_node *map, const char *key,
             const char **ret, struct err *e)
 {

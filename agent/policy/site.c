@@ -25,6 +25,7 @@ int site_empty(struct site **ret, struct err *e)
     return 0;
 }
 
+/* The lists are on the heap, everything in them in the pool. */
 void site_free(struct site *s)
 {
     if (s == NULL) {
@@ -44,6 +45,7 @@ static int add_text(struct site *s, const char *file, const char *text, size_t n
     return rc != 0 ? rc : site_read(s, doc, e);
 }
 
+/* Untrusted are only the sites of fixtures: a site decides what counts as permitted. */
 static int add_file(struct site *s, const char *path, bool trusted, struct err *e)
 {
     CLEANUP(str) struct str text = STR_INIT(YAML_FILE_MAX);
@@ -85,6 +87,8 @@ static int add_drop_ins(struct site *s, const char *path, bool trusted, struct e
     return rc;
 }
 
+/* References are resolved once at the end: an element may stand before, or in another file than,
+ * the contract that it names. */
 int site_load(const char *path, bool trusted, struct site **ret, struct err *e)
 {
     CLEANUP(site) struct site *s = NULL;
@@ -104,6 +108,7 @@ int site_load(const char *path, bool trusted, struct site **ret, struct err *e)
     return rc;
 }
 
+/* As site_load for one file without site.d. */
 int site_parse(const char *file, const char *text, size_t n, struct site **ret, struct err *e)
 {
     CLEANUP(site) struct site *s = NULL;
@@ -141,6 +146,7 @@ static const char *map_text(const struct site *s, enum site_map_id id, const cha
     return NULL;
 }
 
+/* Left out is NULL, not a default: who asks knows what to do without. */
 const char *site_setting(const struct site *s, const char *key)
 {
     static const char upload[] = "upload.";
@@ -173,6 +179,7 @@ const char *site_data_path(const struct site *s, size_t i)
     return i < s->paths.n ? ((const struct site_value *)s->paths.items[i])->text : NULL;
 }
 
+/* Workers without an account here have no name to hide. */
 const char *site_worker_username(const struct site *s, size_t i)
 {
     const struct ptrs *rows = &s->rows[LIST_WORKERS];

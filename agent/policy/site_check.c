@@ -6,6 +6,7 @@
 #include "agent/policy/policy.h"
 #include "agent/policy/site_internal.h"
 
+/* "PLACE: WHERE has no WHAT "x", did you mean "y"?" */
 static int unknown_word(const struct site_value *named, const char *what, const char *where,
                         const char *const *words, size_t n_words, struct err *e)
 {
@@ -36,6 +37,7 @@ bool control_is_named(const char *control, const char *name)
             (ends_in_digit && control[n] >= 'a' && control[n] <= 'z' && control[n + 1] == '\0'));
 }
 
+/* Any part will do: "5.6" is there if 5.6a is. */
 static int find_control(const struct framework *fw, const struct site_value *named,
                         const struct control **ret, struct err *e)
 {
@@ -101,6 +103,8 @@ static int check_scope(const struct policy *p, const struct site_value *scope, s
     return unknown_word(&named, "check", "the policy", ids, p->n_checks, e);
 }
 
+/* A contract names a framework only; the others name a clause of it, and then what that clause has.
+ */
 static int check_row(const struct policy *p, enum site_list_id id, const struct site_row *row,
                      struct err *e)
 {
@@ -121,6 +125,7 @@ static int check_row(const struct policy *p, enum site_list_id id, const struct 
                : check_scope(p, &row->values[site_field(list, "scope")], e);
 }
 
+/* Peers, media and the like name nothing of the policy. */
 int site_check_policy(const struct site *s, const struct policy *p, struct err *e)
 {
     static const enum site_list_id lists[] = {LIST_CONTRACTS, LIST_PERMISSIONS, LIST_COMPENSATIONS,

@@ -17,6 +17,7 @@ static int put(struct fact_table *t, struct cell *cell, enum field_kind kind,
     return fact_text_raw(t, cell, value->text, strlen(value->text), e);
 }
 
+/* Fields in order, then the contract: the tables are declared so (site_lists.c). */
 static int put_row(struct fact_table *t, const struct site_list *list, const struct site_row *row,
                    const char *contract, struct err *e)
 {
@@ -48,6 +49,8 @@ static int put_element(struct fact_table *t, const struct site_list *list,
     return rc;
 }
 
+/* Read from a file that was checked whole: never incomplete. What is not declared is said by
+ * site_settings, list.*. */
 static int add_table(struct facts *f, const struct table *decl, struct fact_table **ret,
                      struct err *e)
 {
@@ -59,6 +62,8 @@ static int add_table(struct facts *f, const struct table *decl, struct fact_tabl
     return rc;
 }
 
+/* A contract of two frameworks has two rows in site_contracts; the evidence says which one it is
+ * for. */
 static int add_list(const struct site *s, size_t id, const char *contract, struct facts *f,
                     struct err *e)
 {
@@ -94,6 +99,7 @@ static int add_map(const struct site *s, enum site_map_id id, const struct table
     return rc;
 }
 
+/* Defaults are not written out: the table holds what the operator said. */
 static int add_setting(struct fact_table *t, const char *prefix, const char *key, const char *value,
                        struct err *e)
 {

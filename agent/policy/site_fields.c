@@ -63,6 +63,7 @@ static int read_text(const struct value_in *in, struct site_value *ret, struct e
     return rc != 0 ? rc : keep_n(in, text, strlen(text), ret, e);
 }
 
+/* Names that other places refer to: blanks at an end would make two that look alike. */
 static int read_id(const struct value_in *in, struct site_value *ret, struct err *e)
 {
     const char *text = NULL;
@@ -92,6 +93,7 @@ static int read_date(const struct value_in *in, struct site_value *ret, struct e
     return rc != 0 ? rc : keep_n(in, text, strlen(text), ret, e);
 }
 
+/* "No end" has to be said: a date that was forgotten must not turn into one. */
 static int read_end(const struct value_in *in, struct site_value *ret, struct err *e)
 {
     const char *text = NULL;
@@ -102,6 +104,7 @@ static int read_end(const struct value_in *in, struct site_value *ret, struct er
     return rc != 0 ? rc : read_date(in, ret, e);
 }
 
+/* true and false alone; yes and on are texts in later YAML and would be read both ways. */
 static int read_bool(const struct value_in *in, struct site_value *ret, struct err *e)
 {
     bool value = false;
@@ -135,6 +138,7 @@ static int read_port(const struct value_in *in, struct site_value *ret, struct e
     return read_number(in, 65535, ret, e);
 }
 
+/* Every port is a large permission and is written out, never the result of leaving one out. */
 static int read_any_port(const struct value_in *in, struct site_value *ret, struct err *e)
 {
     if (in->node->kind == YAML_SCALAR && strcmp(in->node->text, "any") == 0) {
@@ -174,6 +178,8 @@ static void normalise(const char *path, struct str *out)
     }
 }
 
+/* Normalised, so that the same directory cannot be declared twice under two names, and so that the
+ * probe's row can be joined on equality. */
 static int read_path(const struct value_in *in, struct site_value *ret, struct err *e)
 {
     const char *text = NULL;
@@ -211,6 +217,7 @@ static bool clear_host_bits(unsigned char *address, unsigned bits, unsigned n_by
     return had_any;
 }
 
+/* One text for all the ways of not being a network. */
 static int prefix_fail(const struct value_in *in, const char *text, struct err *e)
 {
     return yaml_fail(in->doc, in->node, e,
@@ -219,6 +226,7 @@ static int prefix_fail(const struct value_in *in, const char *text, struct err *
                      in->field->key, text);
 }
 
+/* Host bits are refused, not cleared: 10.20.0.5/24 may mean the host or the network. */
 static int read_prefix(const struct value_in *in, struct site_value *ret, struct err *e)
 {
     const char *text = NULL;
@@ -257,6 +265,7 @@ static int read_prefix(const struct value_in *in, struct site_value *ret, struct
     return keep_n(in, canonical, (size_t)n, ret, e);
 }
 
+/* Kept in small letters, as the kernel prints them. */
 static int read_hex(const struct value_in *in, size_t digits, const char *example,
                     struct site_value *ret, struct err *e)
 {
@@ -333,6 +342,7 @@ static int read_proxy(const struct value_in *in, struct site_value *ret, struct 
     return read_any_url(in, true, ret, e);
 }
 
+/* Days are counted in this zone; one that is unknown here would end in a failure at the scan. */
 static int read_zone(const struct value_in *in, struct site_value *ret, struct err *e)
 {
     const char *text = NULL;
@@ -425,6 +435,7 @@ bool field_is_int(enum field_kind kind)
     return kind == FIELD_BOOL || kind == FIELD_PORT || kind == FIELD_ANY_PORT;
 }
 
+/* Places are kept with the values: references are checked after the documents are gone. */
 int fields_read(struct pool *pool, const struct yaml_doc *d, const char *file,
                 const struct yaml_node *map, const struct field *fields, size_t n_fields,
                 struct site_value *values, struct err *e)

@@ -18,6 +18,7 @@ struct proposal {
     struct str *out;
 };
 
+/* Comments are for people, in their language; keys are not. */
 static const char *say(const struct proposal *p, const char *ja, const char *en)
 {
     return p->lang == LANG_JA ? ja : en;
@@ -82,6 +83,7 @@ static bool is_serial(const char *serial)
     return is_plain(serial) && strchr(serial, ' ') == NULL;
 }
 
+/* A label has no blanks and needs no escaping. */
 static const char *hostname_of(const struct proposal *p)
 {
     const struct fact_table *t = facts_find(p->facts, "system_info");
@@ -107,6 +109,7 @@ static void put_head(struct proposal *p)
     str_addf(p->out, "\nsettings: {language: %s}\n", p->lang == LANG_JA ? "ja" : "en");
 }
 
+/* Both are names, not claims: a wrong asset number is seen at once in every output. */
 static void put_host(struct proposal *p)
 {
     const char *hostname = hostname_of(p);
@@ -129,6 +132,7 @@ static void put_host(struct proposal *p)
                         : say(p, "ホスト名（仮）", "the host name, for now"));
 }
 
+/* Nothing on a host tells which contract it serves. */
 static void put_contracts(struct proposal *p)
 {
     line(p,
@@ -157,6 +161,7 @@ static const struct place places[] = {
     {"/media", "外付けの媒体", "removable media"},
 };
 
+/* /srvx is not below /srv. */
 static const struct place *place_of(const char *path)
 {
     for (size_t i = 0; path != NULL && i < ARRAY_LEN(places); i++) {
@@ -182,6 +187,7 @@ static bool keeps_data(const char *type)
     return false;
 }
 
+/* The first option says it; "rw" further on belongs to the file system. */
 static bool is_writable(const char *flags)
 {
     return flags != NULL && strncmp(flags, "rw", 2) == 0 && (flags[2] == '\0' || flags[2] == ',');
@@ -202,6 +208,8 @@ static const char *encryption_of(const struct proposal *p, const char *path)
     return say(p, "暗号化は未確認", "encryption not known");
 }
 
+/* A volume of its own is where data are usually put; whether they are the authority's only people
+ * know. */
 static void put_data_paths(struct proposal *p)
 {
     line(p,
@@ -231,6 +239,7 @@ static void put_data_paths(struct proposal *p)
     }
 }
 
+/* Accounts that can log in, outside the ranges of services and of nobody. */
 static bool is_person(const struct fact_table *t, size_t row)
 {
     const char *shell = text_of(t, row, "shell");
@@ -263,6 +272,7 @@ static void put_workers(struct proposal *p)
     }
 }
 
+/* The register needs what identifies the machine even when the disk is cloned: both numbers. */
 static void put_assets(struct proposal *p)
 {
     const char *machine_id = identity(p, "machine-id");

@@ -31,6 +31,7 @@ const char *site_hint(char buf[SITE_HINT_MAX], const char *word, const char *con
     return buf;
 }
 
+/* A scalar with its place. */
 static int value_of(struct site *s, const struct yaml_node *n, const char *file,
                     struct site_value *ret, struct err *e)
 {
@@ -77,6 +78,7 @@ static int read_row_contracts(struct site *s, const struct yaml_doc *d, const ch
     return 0;
 }
 
+/* A period that ends before it starts would never be in force; the operator meant another one. */
 static int check_dates(const struct site_list *list, const struct site_row *row, struct err *e)
 {
     const struct site_value *starts = &row->values[site_field(list, "starts")];
@@ -114,6 +116,7 @@ static int read_none_element(const struct yaml_doc *d, const struct site_list *l
     return rc;
 }
 
+/* One element. A contract belongs to no contract. */
 static int read_row(struct site *s, const struct yaml_doc *d, const char *file,
                     const struct site_list *list, const struct yaml_node *node,
                     struct site_row *row, struct err *e)
@@ -145,6 +148,7 @@ static int read_row(struct site *s, const struct yaml_doc *d, const char *file,
     return rc != 0 || is_contract ? rc : read_row_contracts(s, d, file, node, row, e);
 }
 
+/* "none" is a word, not an empty list: an empty list may be what is left of a forgotten one. */
 static int read_list(struct site *s, const struct yaml_doc *d, const char *file,
                      enum site_list_id id, const struct yaml_node *node, struct err *e)
 {
@@ -172,6 +176,8 @@ static int read_list(struct site *s, const struct yaml_doc *d, const char *file,
     return 0;
 }
 
+/* Files of site.d may repeat what stands elsewhere, they may not contradict it: whichever won would
+ * surprise somebody. */
 static int merge_value(struct site_value *old, const struct site_value *new, const char *map,
                        const char *key, struct err *e)
 {
@@ -213,6 +219,7 @@ static int read_require(struct site *s, const struct yaml_doc *d, const char *fi
     return 0;
 }
 
+/* settings.upload is a map in a map, read the same way. */
 static int read_map(struct site *s, const struct yaml_doc *d, const char *file, enum site_map_id id,
                     const struct yaml_node *node, struct err *e)
 {
@@ -245,6 +252,8 @@ static int read_map(struct site *s, const struct yaml_doc *d, const char *file, 
     return rc == 0 && upload != NULL ? read_map(s, d, file, MAP_UPLOAD, upload, e) : rc;
 }
 
+/* Lists before maps, each in the order of their tables: the first mistake reported is always the
+ * same. */
 int site_read(struct site *s, const struct yaml_doc *d, struct err *e)
 {
     static const enum site_map_id top_maps[] = {MAP_HOST, MAP_ORGANISATION, MAP_SETTINGS};

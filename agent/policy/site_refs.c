@@ -11,6 +11,8 @@ static const char *text_at(const struct site_row *row, const struct site_list *l
     return text == NULL ? "" : text;
 }
 
+/* The form in which callers ask for contracts; a date that was left out is "" there and NULL in
+ * SQL. */
 static int make_contracts(struct site *s, struct err *e)
 {
     const struct site_list *list = &site_lists[LIST_CONTRACTS];
@@ -73,6 +75,8 @@ static int unknown_contract(struct site *s, const struct site_value *named, cons
                      named->text, site_hint(hint, named->text, words, ids->n));
 }
 
+/* With one contract there is nothing to choose; with more, guessing would put one authority's data
+ * into another's evidence. */
 static int resolve_contracts(struct site *s, const struct site_list *list, struct site_row *row,
                              const struct ptrs *ids, struct err *e)
 {
@@ -99,6 +103,8 @@ static int resolve_contracts(struct site *s, const struct site_list *list, struc
     return 0;
 }
 
+/* See site_internal.h: a site without contracts is looked at as a whole (query, scan --framework).
+ */
 bool row_belongs(const struct site_row *row, const char *contract)
 {
     bool is_any = contract[0] == '\0' || row->n_contracts == 0;
@@ -108,6 +114,7 @@ bool row_belongs(const struct site_row *row, const char *contract)
     return is_any;
 }
 
+/* Without contracts all elements share the one that is not there. */
 static bool share_a_contract(const struct site_row *a, const struct site_row *b)
 {
     bool share = a->n_contracts == 0 || b->n_contracts == 0;
@@ -117,6 +124,7 @@ static bool share_a_contract(const struct site_row *a, const struct site_row *b)
     return share;
 }
 
+/* Keys are required fields and hence never NULL. */
 static bool same_key(const struct site_list *list, const struct site_row *a,
                      const struct site_row *b)
 {
@@ -232,6 +240,7 @@ static int check_endpoint(struct site *s, const struct site_row *row, struct err
                      site_hint(hint, named->text, words, n_words));
 }
 
+/* After duplicates: a name that stands twice would be found at its first place. */
 static int check_references(struct site *s, enum site_list_id id, struct err *e)
 {
     bool has_framework =
@@ -267,6 +276,7 @@ static int collect_paths(struct site *s, struct err *e)
     return 0;
 }
 
+/* Enabled and going nowhere is a mistake that would look like a silent collector. */
 static int check_upload(const struct site *s, struct err *e)
 {
     const struct site_map *map = &site_maps[MAP_UPLOAD];
@@ -284,6 +294,7 @@ static int check_upload(const struct site *s, struct err *e)
     return 0;
 }
 
+/* Duplicates and contradictions of all lists first, references after them. */
 int site_resolve(struct site *s, struct err *e)
 {
     CLEANUP(ptrs) struct ptrs ids = {0};
