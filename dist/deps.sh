@@ -120,11 +120,12 @@ for group in ${groups:-build}; do
 done
 
 [ -n "$missing" ] || exit 0
+plainly=$(echo "$missing" | sed 's/|[^ ]*//g')
 if [ $check_only = yes ]; then
-    echo "missing:$missing"
+    echo "missing:$plainly"
     exit 1
 fi
-[ "$(id -u)" = 0 ] || die "must be root to install:$missing (try: sudo $0 $*)"
-echo "installing:$missing"
+[ "$(id -u)" = 0 ] || die "must be root to install:$plainly (try: sudo $0 $*)"
+echo "installing:$plainly"
 # shellcheck disable=SC2086 # a list of words
 ${family}_install $missing

@@ -13,10 +13,10 @@ cd "$(dirname "$0")/../.."
 }
 tidy=$(command -v clang-tidy-14 || command -v clang-tidy || true)
 cppcheck=$(command -v cppcheck || true)
-[ -n "$tidy" ] && [ -n "$cppcheck" ] || {
+if [ -z "$tidy" ] || [ -z "$cppcheck" ]; then
     echo "lint.sh: clang-tidy or cppcheck is missing: dist/deps.sh lint" >&2
     exit 1
-}
+fi
 
 status=0
 # clang does not know some of gcc's options in the commands; that is no finding.
