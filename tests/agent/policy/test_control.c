@@ -435,6 +435,50 @@ static void test_control_bad_scopes(void **state)
     }
 }
 
+/* Papers and statements under another standard are none under this one. */
+static void test_control_other_framework(void **state)
+{
+    (void)state;
+    static const struct column paper_columns[] = {
+        {.name = "id"},    {.name = "framework"}, {.name = "control"},
+        {.name = "scope"}, {.name = "starts"},    {.name = "ends"},
+    };
+    static const struct column statement_columns[] = {
+        {.name = "framework"}, {.name = "control"},     {.name = "statement"},
+        {.name = "signed_at"}, {.name = "valid_until"},
+    };
+    static const struct table paper_decl = {
+        .name = "site_permissions", .kind = TABLE_SITE, .columns = paper_columns, .n_columns = 6};
+    static const struct table statement_decl = {.name = "site_attestations",
+                                                .kind = TABLE_SITE,
+                                                .columns = statement_columns,
+                                                .n_columns = 5};
+    const struct control controls[] = {
+        {.id = "1", LEGS(TEXT(FAILS)), .permission = true},
+        {.id = "2", OWES({.id = "s1", .every = "application"})},
+    };
+    const struct framework fw = {.id = "fw", .controls = controls, .n_controls = 2};
+    const struct policy p = {.checks = checks, .n_checks = ARRAY_LEN(checks)};
+    static const char *const frameworks[] = {"fw", "other"};
+    for (size_t i = 0; i < ARRAY_LEN(frameworks); i++) {
+        CLEANUP(facts) struct facts f = {0};
+        struct fact_table *t = NULL;
+        struct err e = {0};
+        put_scan(&f);
+        assert_int_equal(facts_add(&f, &paper_decl, "", &t, &e), 0);
+        assert_int_equal(fact_row_va(t, &e, "P", frameworks[i], "1", "{\"name\":\"eth0\"}", "", ""),
+                         0);
+        assert_int_equal(facts_add(&f, &statement_decl, "", &t, &e), 0);
+        assert_int_equal(fact_row_va(t, &e, frameworks[i], "2", "s1", "2026-01-01", "none"), 0);
+        const struct eval_request rq = {
+            .policy = &p, .framework = &fw, .contract = "C", .facts = &f};
+        CLEANUP(evaluation) struct evaluation *ev = NULL;
+        assert_int_equal(evaluate(&rq, &ev, &e), 0);
+        assert_int_equal(ev->controls[0].verdict, i == 0 ? VERDICT_PERMITTED : VERDICT_FAIL);
+        assert_int_equal(ev->controls[1].verdict, i == 0 ? VERDICT_ATTESTED : VERDICT_UNATTESTED);
+    }
+}
+
 static void test_control_matches(void **state)
 {
     (void)state;
@@ -481,7 +525,8 @@ int main(void)
         cmocka_unit_test(test_control_order),      cmocka_unit_test(test_control_papers),
         cmocka_unit_test(test_control_statements), cmocka_unit_test(test_control_any_of),
         cmocka_unit_test(test_control_lists),      cmocka_unit_test(test_control_bad_scopes),
-        cmocka_unit_test(test_control_matches),    cmocka_unit_test(test_day_within),
+        cmocka_unit_test(test_control_matches),    cmocka_unit_test(test_control_other_framework),
+        cmocka_unit_test(test_day_within),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
