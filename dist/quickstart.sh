@@ -146,8 +146,14 @@ digest=${digest#*-}
 get() { printf 'header = "Authorization: Bearer %s"\n' "$reader" | curl -sS --fail --noproxy '*' --cacert "$home/tls/ca.crt" --config - "$url$1"; }
 get "/v1/hosts"
 echo
-get "/v1/evidence/$digest" >"$home/record.json"
-echo "stored record: $(wc -c <"$home/record.json") bytes in $home/record.json"
+tries=0
+while get "/v1/evidence/$digest" >"$home/record.json" && grep -q '"redo":"pending"' "$home/record.json"; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 100 ] || die "the collector has not redone the verdicts within 20 seconds"
+    sleep 0.2
+done
+printf 'stored record: %s (in %s); verdicts redone by the collector: %s\n' "$digest" "$home/record.json" \
+    "$(sed -n 's/.*"redo":"\([a-z-]*\)".*/\1/p' "$home/record.json")"
 code=0
 tenken verify --key "$state/host.pub.pem" --lang "$lang" "$record" || code=$?
 [ "$code" -eq 0 ] || [ "$code" -eq 3 ] || die "the evidence does not verify (exit $code)"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the recipe of dist/doc/verify-by-hand.md exactly as it is written there: openssl alone accepts
+# Runs the recipe of README.md ("Verify evidence with openssl alone") exactly as it is written there: openssl alone accepts
 # the evidence, and rejects it with one byte changed.
 set -eu
 
@@ -17,8 +17,9 @@ for tool in jq awk base64 openssl; do
     command -v "$tool" > /dev/null || fail "$tool is not installed"
 done
 
-awk '/^```sh$/ { inside = 1; next } /^```$/ { inside = 0 } inside' \
-    "$source/dist/doc/verify-by-hand.md" > "$work/recipe.sh"
+awk '/^## / { here = $0 == "## Verify evidence with openssl alone" }
+    here && /^```sh$/ { inside = 1; next } /^```$/ { inside = 0 } inside' \
+    "$source/README.md" > "$work/recipe.sh"
 test "$(wc -l < "$work/recipe.sh")" -gt 10 || fail "the recipe was not found in the document"
 
 "$build/tests/agent-evidence-test_make_evidence" "$work" > "$work/made.log" 2>&1 ||
