@@ -185,11 +185,17 @@ static void put_control(const struct session *s, const struct judged *j,
              verdict_name(app, r->verdict));
     put_lines(out, "  ", text_in(app, &c->summary));
     for (size_t i = 0; i < c->n_attests; i++) {
-        bool missing = strv_has(&r->unattested, c->attests[i].id);
+        const struct attestation_need *need = &c->attests[i];
+        const char *state = say(app, "あり", "in force");
+        if (need->leg && r->verdict != VERDICT_ATTESTED) {
+            state = say(app, "書面によるもう一つの道", "another way to meet the clause");
+        } else if (strv_has(&r->unattested, need->id)) {
+            state = say(app, "未確認", "missing");
+        } else if (r->verdict == VERDICT_NOT_APPLICABLE || r->verdict == VERDICT_NOT_COVERED) {
+            state = say(app, "今は求められていない", "not asked for now");
+        }
         CLEANUP(str) struct str line = STR_INIT((size_t)64 << 10);
-        str_addf(&line, "%s (%s): %s", c->attests[i].id,
-                 missing ? say(app, "未確認", "missing") : say(app, "あり", "in force"),
-                 text_in(app, &c->attests[i].statement));
+        str_addf(&line, "%s (%s): %s", need->id, state, text_in(app, &need->statement));
         put_wrapped(out, say(app, "  書面 ", "  statement "), 7, str_text(&line));
     }
     for (size_t i = 0; i < c->n_missing; i++) {

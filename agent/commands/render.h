@@ -26,8 +26,12 @@ bool check_counts(const struct judged *j, const struct control *c, const struct 
                   enum basis *ret_basis);
 /* The way of mending for this distribution, NULL if the check names none. */
 const struct text2 *check_fix_for(const struct check *check, const char *family);
-const char *verdict_name(const struct app *app, enum verdict v); /* 適合 / pass … */
-const char *basis_name(const struct app *app, enum basis b);     /* 文言 / text … */
+/* One line of what to do about a result: for a finding the first line of the check's cure for this
+ * distribution; for what is unknown the way to make it known. Appends; may append nothing. */
+void cure_text(const struct session *s, const struct check_result *r, struct str *out);
+/* 適合 / pass … */
+const char *verdict_name(const struct app *app, enum verdict v);
+const char *basis_name(const struct app *app, enum basis b); /* 文言 / text … */
 /* A reason "word: detail" in people's words. Appends. */
 void reason_text(const struct app *app, const char *reason, struct str *out);
 

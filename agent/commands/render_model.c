@@ -176,6 +176,30 @@ const struct text2 *check_fix_for(const struct check *check, const char *family)
     return any;
 }
 
+void cure_text(const struct session *s, const struct check_result *r, struct str *out)
+{
+    const struct app *app = s->app;
+    const struct text2 *fix = check_fix_for(r->check, s->info.os_family);
+    bool undeclared = strncmp(r->reason, "undeclared", strlen("undeclared")) == 0;
+    bool incomplete = strncmp(r->reason, "incomplete", strlen("incomplete")) == 0;
+    if (r->verdict == VERDICT_UNKNOWN && undeclared) {
+        str_add(
+            out,
+            say(app,
+                "site.yaml に宣言する（該当がなければ none と書く。tenken init が案を出します）",
+                "declare it in the site file (or say none there; tenken init proposes one)"));
+    } else if (r->verdict == VERDICT_UNKNOWN && strstr(r->reason, "not_visible") != NULL) {
+        str_add(out, say(app, "コンテナや chroot の中ではなく、ホスト自身で実行する",
+                         "run it on the host itself, not in a container or chroot"));
+    } else if (r->verdict == VERDICT_UNKNOWN && incomplete && host_is_live(s->host) &&
+               geteuid() != 0) {
+        str_add(out, say(app, "root で実行する", "run it as root"));
+    } else if (r->verdict == VERDICT_FAIL && fix != NULL) {
+        const char *whole = text_in(app, fix);
+        str_add_bytes(out, whole, strcspn(whole, "\n"));
+    }
+}
+
 const char *verdict_name(const struct app *app, enum verdict v)
 {
     static const struct text2 names[N_VERDICTS] = {

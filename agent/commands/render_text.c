@@ -285,18 +285,12 @@ static void put_unknown(struct page *p, const struct check_result *r)
     }
 }
 
-static void put_fix(struct page *p, const struct check *check, const char *clause)
+static void put_fix(struct page *p, const struct check_result *r, const char *clause)
 {
     const struct app *app = p->s->app;
-    const struct text2 *fix = check_fix_for(check, p->s->info.os_family);
     CLEANUP(str) struct str text = STR_INIT((size_t)64 << 10);
-    if (fix != NULL) {
-        const char *whole = text_in(app, fix);
-        size_t n = strcspn(whole, "\n");
-        str_add_bytes(&text, whole, n);
-        str_add(&text, ": ");
-    }
-    str_addf(&text, "tenken explain %s%s", clause,
+    cure_text(p->s, r, &text);
+    str_addf(&text, "%stenken explain %s%s", text.len > 0 ? ": " : "", clause,
              say(app, "（手順・影響）", " (steps, side effects)"));
     put_wrapped(p->out, say(app, "   直し方 ", "   fix    "), 10, str_text(&text));
 }
@@ -366,7 +360,7 @@ static void put_control(struct page *p, const struct clause *c,
             continue;
         }
         if (!fix_shown) {
-            put_fix(p, r->check, c->id);
+            put_fix(p, r, c->id);
             fix_shown = true;
         }
     }
