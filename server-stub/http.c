@@ -449,7 +449,9 @@ static int start_daemon(struct http *h, struct err *e)
         {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)o->key},
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
         {MHD_OPTION_END, 0, NULL}};
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
+    /* poll, not epoll: with edges this library overlooks the end of a stream that comes together
+     * with the last bytes, and keeps a client that went away for the whole idle time */
+    unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
     h->daemon = MHD_start_daemon(
         flags | (tls ? (unsigned)MHD_USE_TLS : 0U), 0, NULL, NULL, on_request, h,
         MHD_OPTION_LISTEN_SOCKET, h->listen_fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS,
