@@ -20,6 +20,7 @@ struct read_set {
                                     probe_status; sorted */
     struct read_column *columns; /* read by name, of raw tables and views */
     size_t n_columns;
+    bool users_for_names; /* `users` is in tables for pseudonyms alone: filled, not recorded */
 };
 void read_set_done(struct read_set *r);
 static inline void cleanup_read_set(struct read_set *r)
@@ -34,7 +35,8 @@ bool read_set_has_column(const struct read_set *r, const char *table, const char
 typedef const struct table *const *schema_list;
 
 /* All that the checks, gates and drift queries of these frameworks (or of the named checks only)
- * read. framework NULL = all of p. ERR_INVALID with the check's file:line when its SQL does not
+ * read; also `users` where names would be recorded (record_wants_users). framework NULL = all of
+ * p. ERR_INVALID with the check's file:line when its SQL does not
  * prepare. */
 int policy_reads(const struct policy *p, const struct framework *fw, const char *const *only_checks,
                  schema_list schema, struct read_set *ret, struct err *e) MUST_USE;
@@ -56,9 +58,8 @@ struct record_request {
     int64_t uid_min;              /* UID_MIN of this host, 0 = 1000 */
 };
 
-/* True if record_build would replace names with what these reads ask for: the scan should then fill
- * `users` too (it is looked at, and recorded only if it is read itself). Without it every name
- * becomes a pseudonym, root's included. */
+/* True if record_build would replace names in what these reads ask for: then `users` must be filled
+ * too, or names of accounts inside texts would leave, and root's own would not stay plain. */
 bool record_wants_users(const struct read_set *reads, schema_list schema);
 
 /* Rows that exist because of a declaration (struct owed): leaves out those declared for others than

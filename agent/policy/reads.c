@@ -152,6 +152,22 @@ static int read_drifts(struct read_pass *r, const struct framework *fw, struct s
     return 0;
 }
 
+/* Names can be told from other words only where the host's accounts are known. */
+static int add_users(schema_list schema, struct read_set *set, struct err *e)
+{
+    bool known = false;
+    for (size_t i = 0; schema[i] != NULL; i++) {
+        known = known || strcmp(schema[i]->name, "users") == 0;
+    }
+    if (!known || read_set_has_table(set, "users") || !record_wants_users(set, schema)) {
+        return 0;
+    }
+    set->users_for_names = true;
+    int rc = strv_add(&set->tables, "users", e);
+    strv_sort(&set->tables);
+    return rc;
+}
+
 int policy_reads(const struct policy *p, const struct framework *fw, const char *const *only_checks,
                  schema_list schema, struct read_set *ret, struct err *e)
 {
@@ -169,7 +185,15 @@ int policy_reads(const struct policy *p, const struct framework *fw, const char 
             rc = read_drifts(&pass, &p->frameworks[i], &all, e);
         }
     }
-    return rc == 0 ? read_set_from(&pass, &all, ret, e) : rc;
+    struct read_set set = {0};
+    rc = rc == 0 ? read_set_from(&pass, &all, &set, e) : rc;
+    rc = rc == 0 ? add_users(schema, &set, e) : rc;
+    if (rc != 0) {
+        read_set_done(&set);
+        return rc;
+    }
+    *ret = set;
+    return 0;
 }
 
 int sql_reads(const struct policy *p, const char *sql, schema_list schema, struct read_set *ret,

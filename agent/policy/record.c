@@ -66,6 +66,9 @@ static bool owed_needs(const struct recorder *r, const char *site_table)
 
 static bool is_recorded(const struct recorder *r, const struct table *t)
 {
+    if (r->rq->reads->users_for_names && strcmp(t->name, "users") == 0) {
+        return false;
+    }
     return is_always(t->name) || read_set_has_table(r->rq->reads, t->name) ||
            (t->kind == TABLE_SITE && owed_needs(r, t->name));
 }

@@ -103,16 +103,36 @@ static const struct {
      {.id = "c",
       .applies = "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM tls_versions)",
       .query = NO_PLAIN}},
-    {"read by USING alone",
-     {.id = "c",
-      .query = "SELECT mount FROM mount_encryption JOIN (SELECT endpoint AS mount FROM "
-               "tls_versions) USING (mount) WHERE encrypted = 0 AND role = 'root'"}},
-    {"counted by a NATURAL join",
-     {.id = "c",
-      .query = "SELECT 1 FROM (SELECT count(*) AS n FROM mount_encryption NATURAL JOIN "
-               "tls_versions) WHERE n > 100 AND NOT EXISTS (SELECT 1 FROM mount_encryption "
-               "WHERE role = 'root' AND encrypted = 1)"}},
 };
+
+/* The authorizer says nothing of a table that is joined by name alone. */
+static const struct check joined_by_name[] = {
+    {.id = "c",
+     .query = "SELECT a.uid FROM login_accounts AS a JOIN users USING (username) WHERE a.uid < 0"},
+    {.id = "c",
+     .query = "SELECT n FROM (SELECT count(*) AS n FROM login_accounts NATURAL JOIN users) "
+              "WHERE n > 9"},
+    {.id = "c",
+     .applies = "SELECT a.uid FROM login_accounts AS a natural join users WHERE a.uid < 0",
+     .query = "SELECT id FROM scan"},
+};
+
+static void test_check_leans_on_tables_joined_by_name(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(joined_by_name); i++) {
+        CLEANUP(facts) struct facts f = {0};
+        put_account(&f, "suzuki", 1000, 1, "", 1.0, "");
+        struct fact_table *users = put_table(&f, &users_table, STATE_COMPLETE, "");
+        finish_facts(&f, DECLARED);
+        expect_verdict(&joined_by_name[i], NULL, 0, &f,
+                       i == 2 ? VERDICT_NOT_APPLICABLE : VERDICT_PASS, "", "seen whole");
+        users->state = STATE_DENIED;
+        put_scan(&f);
+        expect_verdict(&joined_by_name[i], NULL, 0, &f, VERDICT_UNKNOWN, "incomplete: users denied",
+                       "not seen");
+    }
+}
 
 static void test_check_leans_on_every_table(void **state)
 {
@@ -491,6 +511,7 @@ int main(void)
         cmocka_unit_test(test_check_truncated_record),
         cmocka_unit_test(test_check_table_not_recorded),
         cmocka_unit_test(test_check_leans_on_every_table),
+        cmocka_unit_test(test_check_leans_on_tables_joined_by_name),
         cmocka_unit_test(test_check_applies),
         cmocka_unit_test(test_check_null),
         cmocka_unit_test(test_check_unknown_words),

@@ -122,11 +122,36 @@ static void test_policy_reads(void **state)
     CLEANUP(read_set) struct read_set one = {0};
     const char *only[] = {"b", NULL};
     assert_int_equal(policy_reads(&p, &fw[0], only, schema, &one, &e), 0);
-    assert_int_equal(one.tables.n, 1);
+    assert_true(read_set_has_table(&one, "site_assets"));
+    assert_false(read_set_has_table(&one, "tls_versions"));
     CLEANUP(read_set) struct read_set every = {0};
     assert_int_equal(policy_reads(&p, NULL, NULL, schema, &every, &e), 0);
     assert_true(read_set_has_table(&every, "site_assets"));
     assert_true(read_set_has_table(&every, "users"));
+}
+
+/* Where names would be recorded the accounts of the host are needed to tell them. */
+static void test_policy_reads_users_for_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *query;
+        bool users, for_names;
+    } rows[] = {
+        {"SELECT endpoint FROM tls_versions", false, false},
+        {"SELECT can_login FROM login_accounts", true, true},
+        {"SELECT a.uid FROM login_accounts AS a JOIN users AS u ON u.uid = a.uid", true, false},
+    };
+    CLEANUP(free) const struct table **schema = fixture_schema();
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct check c = {.id = "c", .query = rows[i].query, .file = "f", .line = 1};
+        const struct policy p = {.checks = &c, .n_checks = 1};
+        CLEANUP(read_set) struct read_set r = {0};
+        struct err e = {0};
+        assert_int_equal(policy_reads(&p, NULL, NULL, schema, &r, &e), 0);
+        assert_int_equal(read_set_has_table(&r, "users"), rows[i].users);
+        assert_int_equal(r.users_for_names, rows[i].for_names);
+    }
 }
 
 static void test_policy_reads_names_the_place(void **state)
@@ -185,6 +210,7 @@ int main(void)
         cmocka_unit_test(test_sql_reads),
         cmocka_unit_test(test_sql_reads_refuses),
         cmocka_unit_test(test_policy_reads),
+        cmocka_unit_test(test_policy_reads_users_for_names),
         cmocka_unit_test(test_policy_reads_names_the_place),
         cmocka_unit_test(test_policy_reads_bad_views),
     };

@@ -203,6 +203,33 @@ static void test_record_without_users(void **state)
                         "root");
 }
 
+/* Filled to tell names, not to be recorded. */
+static void test_record_users_for_names(void **state)
+{
+    (void)state;
+    CLEANUP(facts) struct facts raw = {0};
+    put_people(&raw);
+    put_disk(&raw, "/home/suzuki", "home", 1, "luks2");
+    put_scan(&raw);
+    const struct check c = {.id = "c",
+                            .query = "SELECT mount FROM mount_encryption WHERE encrypted = 0",
+                            .file = "f",
+                            .line = 1};
+    const struct policy p = {.checks = &c, .n_checks = 1};
+    CLEANUP(site) struct site *site = fixture_site(SITE);
+    CLEANUP(free) const struct table **schema = fixture_schema();
+    CLEANUP(read_set) struct read_set reads = {0};
+    CLEANUP(recorded) struct recorded r = {0};
+    struct err e = {0};
+    assert_int_equal(policy_reads(&p, NULL, NULL, schema, &reads, &e), 0);
+    const struct record_request rq = {
+        .facts = &raw, .site = site, .contract = "A", .reads = &reads, .pseudonym_key = key};
+    assert_int_equal(record_build(&rq, &r.facts, &r.names, &e), 0);
+    assert_null(facts_find(&r.facts, "users"));
+    assert_int_equal(facts_find(&r.facts, "probe_status")->n_rows, 1);
+    assert_null(strstr(cell(&r.facts, "mount_encryption", 0, "mount"), "suzuki"));
+}
+
 static void test_record_joins_still_work(void **state)
 {
     (void)state;
@@ -420,6 +447,7 @@ int main(void)
         cmocka_unit_test(test_record_status_rows),
         cmocka_unit_test(test_record_personal),
         cmocka_unit_test(test_record_without_users),
+        cmocka_unit_test(test_record_users_for_names),
         cmocka_unit_test(test_record_joins_still_work),
         cmocka_unit_test(test_record_owed_rows),
         cmocka_unit_test(test_record_own_day),
