@@ -10,18 +10,6 @@
 
 #define RECORD_MAX_BYTES ((size_t)1 << 20)
 
-static const struct table table_recorded_owed = {
-    .name = "recorded_owed",
-    .doc = "Which recorded tables hold rows that exist because the site declared something.",
-    .source = "the program",
-    .kind = TABLE_SCAN,
-    TABLE_COLUMNS({"tbl", COL_TEXT, "", COL_KEY, NULL, "table"},
-                  {"key_column", COL_TEXT, "", 0, NULL, "column that holds the declared name"},
-                  {"role_column", COL_TEXT, "", 0, NULL, "column that marks such rows"},
-                  {"role", COL_TEXT, "", 0, NULL, "by this word"},
-                  {"list", COL_TEXT, "", 0, NULL, "list of the site"}),
-};
-
 /* Always recorded: what C code reads to decide controls, and what the inspection says of itself. */
 static bool is_always(const char *name)
 {

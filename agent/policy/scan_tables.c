@@ -35,6 +35,18 @@ const struct table table_probe_status = {
         {"wall_us", COL_INT, "microseconds", COL_BULK, NULL, "elapsed time of the probe"}),
 };
 
+const struct table table_recorded_owed = {
+    .name = "recorded_owed",
+    .doc = "Which recorded tables hold rows that exist because the site declared something.",
+    .source = "the program",
+    .kind = TABLE_SCAN,
+    TABLE_COLUMNS({"tbl", COL_TEXT, "", COL_KEY, NULL, "table"},
+                  {"key_column", COL_TEXT, "", 0, NULL, "column that holds the declared name"},
+                  {"role_column", COL_TEXT, "", 0, NULL, "column that marks such rows"},
+                  {"role", COL_TEXT, "", 0, NULL, "by this word"},
+                  {"list", COL_TEXT, "", 0, NULL, "list of the site"}),
+};
+
 static int add_status(struct fact_table *status, const struct fact_table *t, struct err *e)
 {
     return fact_row_va(status, e, t->probe != NULL ? t->probe : "", t->decl->name,

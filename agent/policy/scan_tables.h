@@ -6,6 +6,8 @@
 
 extern const struct table table_scan;
 extern const struct table table_probe_status;
+/* Of recorded facts alone: which tables hold rows that exist by declaration (struct owed). */
+extern const struct table table_recorded_owed;
 
 struct scan_row {
     const char *id, *time, *local_date, *hostname, *boot_id, *root, *agent_version;
