@@ -65,11 +65,13 @@ static int next_batch(const struct spool_list *list, size_t *at, struct str *bod
     return str_error(body, e);
 }
 
-static void note_error(struct send_report *ret, const char *text)
+static void note_error(struct send_report *ret, const char *text, size_t n)
 {
     ret->n_refused++;
     if (ret->first_error[0] == '\0') {
-        (void)snprintf(ret->first_error, sizeof(ret->first_error), "%s", text);
+        size_t room = sizeof(ret->first_error) - 1;
+        memcpy(ret->first_error, text, n < room ? n : room);
+        ret->first_error[n < room ? n : room] = '\0';
     }
 }
 
@@ -83,12 +85,10 @@ static void take_receipts(struct state *s, const struct str *body, struct send_r
         struct err e = {0};
         if (n > 0 && receipt_store(s, p, n, digest, &e) == 0) {
             ret->n_sent++;
+        } else if (n > 0 && strncmp(p, "{\"error\"", 8) == 0) {
+            note_error(ret, p, n);
         } else if (n > 0) {
-            char text[512];
-            bool refused = strncmp(p, "{\"error\"", 8) == 0;
-            (void)snprintf(text, sizeof(text), "%.*s", refused ? (int)(n < 500 ? n : 500) : 500,
-                           refused ? p : e.msg);
-            note_error(ret, text);
+            note_error(ret, e.msg, strlen(e.msg));
         }
         p += n + (p[n] == '\n' ? 1 : 0);
     }
@@ -112,7 +112,7 @@ static int send_batch(struct net *n, struct state *s, const struct send_options 
             if (a.body.len == 0) {
                 (void)err_set(e, ERR_NETWORK, "the collector answered %ld without a word",
                               a.status);
-                note_error(ret, e->msg);
+                note_error(ret, e->msg, strlen(e->msg));
             }
             take_receipts(s, &a.body, ret);
             str_done(&a.body);

@@ -38,35 +38,35 @@ static void each(const char *dir, void (*fn)(const char *dir, const char *name))
 
 static void read_entry(const char *dir, const char *name)
 {
-    char path[4096];
-    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+    char path[8192];
+    (void)snprintf(path, sizeof(path), "%.4096s/%.255s", dir, name);
     read_file(path);
 }
 
 static void read_process(const char *dir, const char *name)
 {
     static const char *const leaves[] = {"stat", "status", "cmdline"};
-    char path[4096];
+    char path[8192];
     if (name[0] < '0' || name[0] > '9') {
         return;
     }
     for (size_t i = 0; i < sizeof(leaves) / sizeof(leaves[0]); i++) {
-        (void)snprintf(path, sizeof(path), "%s/%s/%s", dir, name, leaves[i]);
+        (void)snprintf(path, sizeof(path), "%.4096s/%.255s/%s", dir, name, leaves[i]);
         read_file(path);
     }
-    (void)snprintf(path, sizeof(path), "%s/%s/exe", dir, name);
+    (void)snprintf(path, sizeof(path), "%.4096s/%.255s/exe", dir, name);
     (void)!readlink(path, buffer, sizeof(buffer));
 }
 
 static void read_block(const char *dir, const char *name)
 {
     static const char *const leaves[] = {"dev", "size", "ro", "dm/uuid", "dm/name", "partition"};
-    char path[4096];
+    char path[8192];
     for (size_t i = 0; i < sizeof(leaves) / sizeof(leaves[0]); i++) {
-        (void)snprintf(path, sizeof(path), "%s/%s/%s", dir, name, leaves[i]);
+        (void)snprintf(path, sizeof(path), "%.4096s/%.255s/%s", dir, name, leaves[i]);
         read_file(path);
     }
-    (void)snprintf(path, sizeof(path), "%s/%s/slaves", dir, name);
+    (void)snprintf(path, sizeof(path), "%.4096s/%.255s/slaves", dir, name);
     each(path, read_entry);
 }
 
