@@ -11,9 +11,18 @@
 #include "agent/evidence/state.h"
 #include "agent/evidence/store.h"
 
+/*
+ *   spool/00112233...ff/chain.json            {"contract":..,"framework":..,"previous_chain":".."}
+ *   spool/00112233...ff/1-DIGEST.json         an envelope; DIGEST = SHA-256 of its payload
+ *   spool/00112233...ff/2-DIGEST.json         the newest is the head of the chain
+ *   spool/8899aabb...77.tmp/                  half made: the next recording removes it
+ *
+ * There is no file that says which one is the head: it could disagree with what is there.
+ */
 #define CHAIN_FILE "chain.json"
 #define CHAIN_FILE_MAX ((size_t)64 << 10)
 
+/* Leading zeros are refused: one sequence has one name. 18 digits always fit an int64_t. */
 bool spool_name_parse(const char *name, int64_t *ret_sequence, char ret_digest[SHA256_HEX])
 {
     size_t digits = strspn(name, "0123456789");
@@ -34,6 +43,7 @@ bool spool_name_parse(const char *name, int64_t *ret_sequence, char ret_digest[S
     return true;
 }
 
+/* By number: "10-..." sorts before "9-..." as text. Equal numbers would be a fork, made by hand. */
 static int compare_names(const void *a, const void *b)
 {
     const char *const *x = a, *const *y = b;
@@ -41,6 +51,7 @@ static int compare_names(const void *a, const void *b)
     return m != n ? (m < n ? -1 : 1) : strcmp(*x, *y);
 }
 
+/* O_NOFOLLOW: a link in the spool is nobody's chain. */
 static int open_chain(const struct state *s, const char *chain, int *ret_fd, struct err *e)
 {
     int fd = openat(s->spool_fd, chain, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -113,6 +124,7 @@ static int read_envelope(const struct state *s, const char *chain, const char *n
     return 0;
 }
 
+/* Copies what a chain is about; what it points at becomes part of paths, hence the check. */
 static int set_info(struct chain_info *c, const char *contract, const char *framework,
                     const char *previous_chain, struct err *e)
 {
@@ -163,6 +175,8 @@ static int read_info(const struct state *s, struct chain_info *c, const char *ne
     return rc;
 }
 
+/* Reads one directory of the spool. A damaged envelope does not stop the list: only whoever needs
+ * that chain's head is told (chain_find), and chain_renew can always lead out of it. */
 static int add_chain(const struct state *s, const char *name, struct chain_list *l, struct err *e)
 {
     CLEANUP(strv) struct strv files = {0};
@@ -285,6 +299,7 @@ static int make_directory(const struct state *s, const char *chain, const char *
     return fsync(s->spool_fd) == 0 ? 0 : err_errno(e, "%s/spool: cannot be made durable", s->dir);
 }
 
+/* 128 random bits: hosts cannot see each other's chains, so chance alone keeps them apart. */
 static int make_chain(const struct state *s, const char *contract, const char *framework,
                       const char *previous_chain, char ret_chain[33], struct err *e)
 {
@@ -413,6 +428,9 @@ static int check_unmoved(const struct state *s, const struct chain_head *head, s
     return rc;
 }
 
+/* The order matters: first is the new envelope right in itself, then does it still fit what lies on
+ * the disk. Both are looked at although the caller has just computed them: what is spooled wrongly
+ * can never be taken back, because the next one would name it. */
 int chain_append(struct state *s, const struct chain_head *head, const char *envelope, size_t n,
                  const char digest[SHA256_HEX], struct err *e)
 {
@@ -433,6 +451,8 @@ int chain_append(struct state *s, const struct chain_head *head, const char *env
     return rc == 0 ? io_write_atomic(str_text(&path), envelope, n, s->file_mode, e) : rc;
 }
 
+/* A kill between two chains leaves some renewed and some not; calling again renews the rest, since
+ * a fresh chain has no envelope yet. */
 int chain_renew(struct state *s, struct err *e)
 {
     CLEANUP(chain_list) struct chain_list l = {0};

@@ -75,6 +75,7 @@ static json_t *row_json(const struct diff_table *d, bool of_b, size_t row, bool 
     return object;
 }
 
+/* Rows with one key (a table without KEY, or a log) keep their order: they are matched in turn. */
 static int compare_row_keys(const void *a, const void *b)
 {
     const struct row_key *x = a, *y = b;
@@ -82,6 +83,7 @@ static int compare_row_keys(const void *a, const void *b)
     return by != 0 ? by : (x->row > y->row) - (x->row < y->row);
 }
 
+/* Also of a list that was filled halfway. */
 static void keys_free(struct row_key *keys, size_t n)
 {
     for (size_t i = 0; keys != NULL && i < n; i++) {
@@ -90,6 +92,7 @@ static void keys_free(struct row_key *keys, size_t n)
     free(keys);
 }
 
+/* JSON text as key: comparable whatever the types, and NULL is not the text "null". */
 static int make_keys(const struct diff_table *d, bool of_b, struct row_key **ret, struct err *e)
 {
     size_t n = of_b ? d->b->n_rows : d->a->n_rows;
@@ -164,6 +167,8 @@ static int match_rows(const struct diff_table *d, const struct row_key *x, const
     return rc;
 }
 
+/* Two recordings of one table, perhaps by different versions: columns that both have are compared,
+ * those of one alone say nothing about the host. */
 static int diff_rows(const struct fact_table *a, const struct fact_table *b, json_t *list,
                      struct err *e)
 {
@@ -200,6 +205,7 @@ static int diff_rows(const struct fact_table *a, const struct fact_table *b, jso
     return rc;
 }
 
+/* Which tables are recorded follows from what the checks read, so other rules record others. */
 static int add_only_in(json_t *list, const char *table, const char *which, struct err *e)
 {
     json_t *entry = json_pack("{s:s,s:s}", "table", table, "only_in", which);
@@ -267,6 +273,7 @@ static int diff_verdicts(const struct statement *a, const struct statement *b, c
     return 0;
 }
 
+/* Which evidence it was, for the heading. */
 static json_t *side_json(const struct statement *s)
 {
     return json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:s}", "host", s->host_id, "asset", s->asset,
@@ -281,6 +288,7 @@ static const char *say(enum lang lang, const char *ja, const char *en)
     return lang == LANG_JA ? ja : en;
 }
 
+/* Cells come from the inspected host: nothing of them reaches the terminal as a control. */
 static void add_safe(struct str *out, const char *text)
 {
     str_add_terminal(out, text);
@@ -299,6 +307,7 @@ static void add_value(struct str *out, const json_t *v)
     }
 }
 
+/* " name=value name=value" and the end of the line. */
 static void add_object(struct str *out, const json_t *object)
 {
     const char *name = NULL;
@@ -385,6 +394,7 @@ static void add_text(struct str *out, const json_t *diff, bool same, enum lang l
     }
 }
 
+/* Verdicts first: they are what the reader came for. */
 int evidence_diff(const struct statement *a, const struct statement *b, bool as_json,
                   enum lang lang, struct str *out, bool *ret_same, struct err *e)
 {

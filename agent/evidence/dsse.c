@@ -4,6 +4,12 @@
 
 #include "agent/evidence/key.h"
 
+/* PAE of DSSE 1.0.2, what is signed and verified:
+ *
+ *   "DSSEv1" SP LEN(type) SP type SP LEN(body) SP body
+ *
+ * LEN is the number of bytes in decimal; the lengths make it impossible to move a byte from the
+ * type into the body. */
 void dsse_pae(const char *type, const void *body, size_t n, struct str *out)
 {
     str_addf(out, "DSSEv1 %zu %s %zu ", strlen(type), type, n);
@@ -36,6 +42,8 @@ static int add_base64(struct json_out *j, const void *data, size_t n, struct err
     return rc;
 }
 
+/* One signature, always: verifiers in the wild (sigstore's) take exactly one. The envelope ends
+ * without a newline, so that a line of an export is the file of the spool. */
 int dsse_sign(const struct sign_key *k, const char *type, const void *body, size_t n,
               struct str *out, struct err *e)
 {

@@ -5,6 +5,7 @@
 #include "agent/evidence/jscan.h"
 #include "agent/evidence/key.h"
 
+/* A text member, unescaped. */
 static int need_text(struct jspan object, const char *key, struct str *out, struct err *e)
 {
     struct jspan v = {0};
@@ -71,6 +72,8 @@ static int read_signature(struct jspan object, struct envelope *env, struct err 
     return rc;
 }
 
+/* The caller gets the decoded bytes and their digest; nobody decodes the payload a second time, so
+ * what was verified is what is read (DSSE, "parse, then verify" attacks). */
 int envelope_parse(const char *text, size_t n, struct envelope *ret, struct err *e)
 {
     CLEANUP(envelope) struct envelope env = {0};
@@ -110,6 +113,7 @@ int envelope_parse(const char *text, size_t n, struct envelope *ret, struct err 
     return 0;
 }
 
+/* OpenSSL refuses S >= L (RFC 8032, 5.1.7), so a signature has one form only. */
 int envelope_verify(const struct envelope *env, const struct verify_key *k, struct err *e)
 {
     if (env->sig_n != sizeof(env->sig)) {

@@ -118,6 +118,8 @@ static int write_output(struct state *s, const struct export_request *rq,
 
 static int copy_tree(const char *from, const char *to, unsigned depth, struct err *e);
 
+/* Contents are read and written anew: modes, owners and links of the rules' directory are this
+ * machine's affair. */
 static int copy_entry(const char *from, const char *to, const char *name, unsigned depth,
                       struct err *e)
 {
@@ -144,6 +146,7 @@ static int copy_entry(const char *from, const char *to, const char *name, unsign
     return rc == 0 ? io_write_atomic(str_text(&target), str_text(&text), text.len, 0644, e) : rc;
 }
 
+/* Hidden files are left out. The depth ends loops of links. */
 static int copy_tree(const char *from, const char *to, unsigned depth, struct err *e)
 {
     CLEANUP(strv) struct strv names = {0};
@@ -186,6 +189,7 @@ static int copy_policies(const struct export_request *rq, struct export_report *
     return rc;
 }
 
+/* Handy for the reader, but no proof: verification says so when it uses it. */
 static int write_key(struct state *s, const char *output, struct err *e)
 {
     CLEANUP(verify_key) struct verify_key *k = NULL;
@@ -202,6 +206,7 @@ static int write_key(struct state *s, const char *output, struct err *e)
     return rc;
 }
 
+/* The evidence first: should the stick be full after that, the part that matters is on it. */
 int export_write(struct state *s, const struct export_request *rq, struct export_report *ret,
                  struct err *e)
 {
@@ -221,6 +226,7 @@ int export_write(struct state *s, const struct export_request *rq, struct export
 
 /* --- receipts --- */
 
+/* Line by line: one receipt that is not ours must not keep the others out. */
 int import_receipts(struct state *s, const char *path, struct import_report *ret, struct err *e)
 {
     CLEANUP(str) struct str text = STR_INIT(IMPORT_MAX);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Deep enough for everything written here (9) and for foreign members; the recursion below has a
+ * frame per level. */
 #define JSCAN_DEPTH_MAX 64U
 
 struct key {
@@ -24,6 +26,7 @@ struct scan {
     struct err *e;
 };
 
+/* Points at the byte; the text itself is not quoted, it may come from anybody. */
 static int scan_fail(struct scan *s, const char *problem)
 {
     return err_set(s->e, ERR_MALFORMED, "%s: byte %zu: %s", s->what, (size_t)(s->p - s->start),
@@ -121,6 +124,7 @@ static int32_t escape_value(const char *p, const char *end, size_t *ret_n)
     return 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
 }
 
+/* From the opening quote; *ret_raw is what stands between the quotes. */
 static int scan_string(struct scan *s, struct jspan *ret_raw, bool *ret_escaped)
 {
     const char *begin = ++s->p;
@@ -165,6 +169,7 @@ static const char *skip_digits(const char *p, const char *end)
     return p;
 }
 
+/* RFC 8259, 6: no leading zeros, no plus, digits around the point. */
 static int scan_number(struct scan *s)
 {
     const char *p = s->p;
@@ -191,6 +196,7 @@ static int scan_number(struct scan *s)
     return 0;
 }
 
+/* What begins like neither container nor string. */
 static int scan_word(struct scan *s)
 {
     static const char *const words[] = {"true", "false", "null"};
@@ -234,6 +240,7 @@ static int push_key(struct scan *s, struct jspan raw, bool escaped)
     return 0;
 }
 
+/* Any total order will do: equal ones come to stand side by side. */
 static int compare_keys(const void *a, const void *b)
 {
     const struct key *x = a, *y = b;
@@ -267,6 +274,7 @@ static int close_object(struct scan *s, size_t first)
 
 static int scan_value(struct scan *s);
 
+/* The name and its colon. */
 static int scan_member_name(struct scan *s)
 {
     struct jspan raw = {0};
@@ -318,6 +326,7 @@ static int scan_member_value(struct scan *s)
     return rc;
 }
 
+/* From the opening bracket to one past the closing one. */
 static int scan_container(struct scan *s, char close)
 {
     size_t first_key = s->n_keys;
@@ -348,6 +357,7 @@ static int scan_container(struct scan *s, char close)
     return close == '}' ? close_object(s, first_key) : 0;
 }
 
+/* One value of any kind, white space before it allowed. */
 static int scan_value(struct scan *s)
 {
     struct jspan raw = {0};
@@ -451,6 +461,7 @@ bool jiter_begin(struct jspan v, struct jiter *it)
     return true;
 }
 
+/* Commas, colons and white space between values need no look any more: the check has seen them. */
 bool jiter_next(struct jiter *it, struct jspan *key, struct jspan *value)
 {
     const char *p = it->p;
@@ -506,6 +517,7 @@ bool jspan_is_text(struct jspan v)
     return v.n >= 2 && *v.p == '"';
 }
 
+/* RFC 3629; c is a scalar value, surrogates have been paired before. */
 static void add_utf8(struct str *out, int32_t c)
 {
     char b[4];
@@ -528,6 +540,7 @@ static void add_utf8(struct str *out, int32_t c)
     str_add_bytes(out, b, n);
 }
 
+/* Plain stretches are copied whole; only escapes are looked at one by one. */
 bool jspan_text(struct jspan v, struct str *out)
 {
     if (!jspan_is_text(v)) {
@@ -558,6 +571,7 @@ bool jspan_is_word(struct jspan v, const char *word)
     return jspan_is_text(v) && v.n == n + 2 && memcmp(v.p + 1, word, n) == 0;
 }
 
+/* Refuses what does not fit instead of rounding it: a sequence must not change by being read. */
 bool jspan_int(struct jspan v, int64_t *ret)
 {
     const char *p = v.p;

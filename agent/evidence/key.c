@@ -88,6 +88,7 @@ static int sign_key_wrap(EVP_PKEY *pkey, const char *name, struct sign_key **ret
     return 0;
 }
 
+/* OpenSSL's decoder here, not our own: PKCS#8 has more than one form, and a host reads it once. */
 int key_from_pem(const char *name, const char *pem, size_t n, struct sign_key **ret, struct err *e)
 {
     BIO *bio = BIO_new_mem_buf(pem, (int)n);
@@ -138,6 +139,7 @@ static bool is_uri(const char *text)
     return n > 1 && text[0] >= 'a' && text[0] <= 'z' && text[n] == ':';
 }
 
+/* The text of the key is wiped afterwards; what OpenSSL holds, EVP_PKEY_free wipes. */
 int sign_key_load(const char *uri, struct sign_key **ret, struct err *e)
 {
     if (is_uri(uri)) {
@@ -158,6 +160,8 @@ int sign_key_load(const char *uri, struct sign_key **ret, struct err *e)
     return rc;
 }
 
+/* The private half first. Should the power go between the two files, the public one is made again
+ * from it (state_key). */
 int sign_key_create(const char *path, const char *pub_path, struct sign_key **ret, struct err *e)
 {
     EVP_PKEY *pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");

@@ -22,6 +22,7 @@ static int member_text(struct jspan object, const char *key, char *buf, size_t s
     return 0;
 }
 
+/* ["gap","late"] as "gap,late". */
 static int read_flags(struct jspan object, char *buf, size_t size, struct err *e)
 {
     struct jspan list = {0}, flag = {0};
@@ -45,6 +46,8 @@ static int read_flags(struct jspan object, char *buf, size_t size, struct err *e
     return 0;
 }
 
+/* {"digest","chain","sequence","keyid","received_at","collector","flags"}: the ids become file
+ * names and are compared, so their form is checked here once. */
 static int read_payload(const struct envelope *env, struct receipt *r, struct err *e)
 {
     struct jspan object = {0}, v = {0};
@@ -79,6 +82,7 @@ static int read_payload(const struct envelope *env, struct receipt *r, struct er
     return rc;
 }
 
+/* Signature, then type, then content: evidence signed with the same key is no receipt. */
 int receipt_parse(const struct verify_key *collector, const char *text, size_t n,
                   struct receipt *ret, struct err *e)
 {
@@ -153,6 +157,8 @@ static bool is_spooled(const struct state *s, const struct receipt *r)
     return state_path(s, "spool", name, &path, NULL) == 0 && io_exists(str_text(&path));
 }
 
+/* Runs as the uploader's user too, without the lock: it only adds a file, and the recording scan
+ * verifies again whatever lies there before it removes anything. */
 int receipt_store(struct state *s, const char *text, size_t n, char ret_digest[SHA256_HEX],
                   struct err *e)
 {

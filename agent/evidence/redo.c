@@ -6,6 +6,14 @@
 
 #include "agent/evidence/statement.h"
 
+/* What follows from what:
+ *
+ *   the framework's text is another one     controls not comparable
+ *   the check's text is another one         check, and controls that cite it, not comparable
+ *   a bound was hit, here or there          not comparable if anything differs
+ *   other rules, and the check names a view not comparable if anything differs
+ *   anything else that differs              differs: the evidence says what its facts do not
+ */
 struct redo_ctx {
     const struct statement *s;
     const struct policy *policy;
@@ -16,6 +24,7 @@ struct redo_ctx {
     struct redo_report report;
 };
 
+/* *ret is valid until the next line is added. */
 static int add_line(struct redo_ctx *r, struct redo_line **ret, struct err *e)
 {
     struct redo_report *p = &r->report;
@@ -64,6 +73,7 @@ static int row_texts(const json_t *rows, struct strv *ret, struct err *e)
     return 0;
 }
 
+/* A member that is missing or no array is never the same as anything. */
 static int same_sets(const json_t *a, const json_t *b, bool *ret, struct err *e)
 {
     CLEANUP(strv) struct strv x = {0};
@@ -159,6 +169,7 @@ static int compare_check(struct redo_ctx *r, const json_t *recorded, const struc
     return 0;
 }
 
+/* One recorded check against the answer of the rules that are here. */
 static int redo_check(struct redo_ctx *r, const json_t *recorded, struct err *e)
 {
     const char *id = json_string_value(json_object_get(recorded, "id"));
@@ -212,6 +223,7 @@ static int add_missing(struct redo_ctx *r, const char *id, const char *redone, b
     return rc;
 }
 
+/* Both ways round: what the evidence adds, and what it leaves out. */
 static int redo_checks(struct redo_ctx *r, const json_t *list, struct err *e)
 {
     int rc = 0;
@@ -276,6 +288,7 @@ static bool same_ids(const json_t *control, const char *key, const struct strv *
     return json_array_size(list) == redone->n;
 }
 
+/* Drift is what form 5 is filled from: made-up rows there would hide a change. */
 static int same_drift(const struct redo_ctx *r, const char *id, bool *ret, struct err *e)
 {
     const json_t *all = json_object_get(json_object_get(r->s->root, "predicate"), "drift");
@@ -322,6 +335,7 @@ static const struct control_result *find_control(const struct redo_ctx *r, const
     return NULL;
 }
 
+/* Who covered or did not state what is compared too; `since` and the reason's wording are not. */
 static int redo_control(struct redo_ctx *r, const json_t *recorded, struct err *e)
 {
     const char *id = json_string_value(json_object_get(recorded, "id"));
@@ -378,6 +392,8 @@ static int redo_controls(struct redo_ctx *r, const json_t *list, struct err *e)
     return rc;
 }
 
+/* Nothing but the statement goes in: its facts, its schema, its states. Time is the scan's, which
+ * is among the facts. */
 int statement_redo(const struct statement *s, const struct policy *p, struct redo_report *ret,
                    struct err *e)
 {

@@ -16,6 +16,7 @@ struct judge {
     struct verify_key *own;
 };
 
+/* Before enrolment there is no key to hold a receipt against: nothing is acknowledged then. */
 static int judge_open(struct state *s, struct judge *j, struct err *e)
 {
     int rc = state_collector_key(s, &j->collector, e);
@@ -51,6 +52,8 @@ static bool is_acknowledged(const struct state *s, const struct judge *j,
            r.sequence == entry->sequence && strcmp(r.keyid, verify_key_id(j->own)) == 0;
 }
 
+/* The receipt is looked for by the envelope's digest, so that the cost follows the spool and not
+ * the receipts of years. */
 static int add_entry(const struct state *s, const struct judge *j, const char *chain,
                      const char *name, bool is_head, struct spool_list *l, struct err *e)
 {
@@ -80,6 +83,7 @@ static int add_entry(const struct state *s, const struct judge *j, const char *c
     return 0;
 }
 
+/* Half-made chains (".tmp") are no chains yet. */
 static int list_with(const struct state *s, const struct judge *j, struct spool_list *ret,
                      struct err *e)
 {
@@ -123,6 +127,7 @@ void spool_list_done(struct spool_list *l)
     *l = (struct spool_list){0};
 }
 
+/* Through the descriptor, not the path: the entry may be old and the directory another by now. */
 int spool_read(struct state *s, const struct spool_entry *entry, struct str *out, struct err *e)
 {
     char name[STORE_NAME_MAX];
@@ -138,6 +143,8 @@ int spool_read(struct state *s, const struct spool_entry *entry, struct str *out
     return store_read_at(fd, entry->chain, name, ENVELOPE_MAX, out, e);
 }
 
+/* Only under the lock, hence by the recording scan alone: the uploader can write receipts, but
+ * never cause a removal that their signatures do not justify. */
 int spool_prune(struct state *s, size_t *ret_removed, struct err *e)
 {
     CLEANUP(spool_list) struct spool_list l = {0};

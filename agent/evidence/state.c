@@ -13,6 +13,17 @@
 #include "agent/base/io.h"
 #include "agent/evidence/store.h"
 
+/*
+ *   host.key           0600   never leaves this directory
+ *   host.pub.pem       0644   what is enrolled
+ *   pseudonym.key      0600   stays with the vendor
+ *   collector.pub.pem  0644   what receipts are held against: root's, or receipts could be forged
+ *   spool/             02750  envelopes 0640; the uploader reads
+ *   receipts/          02770  the uploader writes
+ *   lock               0600   flock(2), held by the one scan that records
+ *
+ * Without the uploader's group: 0700 and 0600 all over.
+ */
 #define GROUP_FILE_MAX ((size_t)4 << 20)
 
 const char *state_dir_default(void)
@@ -53,6 +64,7 @@ static bool find_group(gid_t *ret)
     return false;
 }
 
+/* Whoever may write here may choose the signing key and the collector's. */
 static int check_owner(const struct state *s, struct err *e)
 {
     struct stat st;
@@ -72,6 +84,7 @@ static int check_owner(const struct state *s, struct err *e)
     return 0;
 }
 
+/* flock(2) goes with the process, however it ends: no stale lock is possible. */
 static int take_lock(struct state *s, struct err *e)
 {
     s->lock_fd = openat(s->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -158,6 +171,7 @@ static int clean_chains(const struct state *s, struct err *e)
     return rc;
 }
 
+/* Lock before clean-up: what looks like a left-over might be another scan's work. */
 int state_open(const char *dir, bool write, struct state **ret, struct err *e)
 {
     CLEANUP(state) struct state *s = calloc(1, sizeof(*s));
@@ -228,6 +242,7 @@ static int mend_public(const struct state *s, const struct sign_key *k, const ch
     return store_replace(pub_path, pem, strlen(pem), 0644, e);
 }
 
+/* Made on first use only when asked: a scan that does not record leaves no trace. */
 int state_key(struct state *s, bool create, struct sign_key **ret, struct err *e)
 {
     CLEANUP(str) struct str path = STR_INIT(4096);
@@ -251,6 +266,8 @@ int state_key(struct state *s, bool create, struct sign_key **ret, struct err *e
     return rc;
 }
 
+/* If it changed, every pseudonym would, and all evidence would seem to speak of other people. So it
+ * is made once, and a damaged one is an error, not a reason for a new one. */
 int state_pseudonym_key(struct state *s, bool create, uint8_t out[32], struct err *e)
 {
     CLEANUP(str) struct str path = STR_INIT(4096);
@@ -293,6 +310,7 @@ int state_public_key(struct state *s, struct verify_key **ret, struct err *e)
     return public_key(s, "host.pub.pem", ret, e);
 }
 
+/* Written anew from what was parsed, so that the file holds one key and nothing else. */
 int state_set_collector_key(struct state *s, const char *pem, size_t n, struct err *e)
 {
     CLEANUP(verify_key) struct verify_key *k = NULL;

@@ -33,6 +33,7 @@ static int check_subject(struct jspan root, struct jspan facts, struct err *e)
     return rc;
 }
 
+/* Type before content: what is not ours is "unsupported", what is ours and wrong is "malformed". */
 int statement_scan(const char *payload, size_t n, struct statement_spans *ret, struct err *e)
 {
     struct statement_spans s = {0};
@@ -109,6 +110,8 @@ struct head_spans {
     struct jspan host, agent, rules, contract, scan, chain, previous, previous_chain, sequence;
 };
 
+/* Names are compared as they stand: ours need no escapes, and whoever escapes them gets "missing".
+ */
 static void walk_members(struct jiter it, struct head_spans *s)
 {
     const struct {
@@ -188,11 +191,13 @@ static int check_forms(const struct statement_head *h, struct err *e)
     return 0;
 }
 
+/* The table of texts knows where in the struct each pointer lies. */
 static void set_text(struct statement_head *h, const struct head_text *t, const char *text)
 {
     memcpy((char *)h + t->offset, &text, sizeof(text));
 }
 
+/* All texts go into one piece of memory; their places are kept as offsets until it stops moving. */
 int statement_head_parse(const char *payload, size_t n, struct statement_head *ret, struct err *e)
 {
     CLEANUP(statement_head) struct statement_head h = {0};

@@ -57,6 +57,7 @@ static int join_vocabulary(const json_t *column, char **ret, struct err *e)
     return rc;
 }
 
+/* Unit and documentation are not recorded: nothing is judged by them. */
 static int read_column(const json_t *json, struct column *c, char **ret_values, struct err *e)
 {
     const char *type = NULL;
@@ -93,6 +94,7 @@ static int read_column(const json_t *json, struct column *c, char **ret_values, 
     return join_vocabulary(json, ret_values, e);
 }
 
+/* Follows from the name, as tables.md fixes them; the judge goes by the same names. */
 static enum table_kind kind_of(const char *name)
 {
     if (strncmp(name, "site_", 5) == 0) {
@@ -121,8 +123,9 @@ static struct table *pack_table(const char *name, const struct column *columns, 
     for (size_t i = 0; i < n; i++) {
         copy[i] = columns[i];
         if (values[i] != NULL) {
-            copy[i].values = strcpy(text, values[i]);
-            text += strlen(values[i]) + 1;
+            size_t size = strlen(values[i]) + 1;
+            copy[i].values = memcpy(text, values[i], size);
+            text += size;
         }
     }
     *t = (struct table){.name = name,
@@ -136,6 +139,8 @@ static struct table *pack_table(const char *name, const struct column *columns, 
 
 #define COLUMNS_MAX 256U
 
+/* The recorded schema, not this program's: an evidence of years ago is judged by the columns and
+ * flags that it was judged by then. */
 static int read_schema(const char *name, const json_t *list, struct table **ret, struct err *e)
 {
     size_t n = json_array_size(list), done = 0;
@@ -199,6 +204,7 @@ static int read_cell(struct fact_table *t, const struct column *c, const json_t 
     return err_set(e, ERR_MALFORMED, "column %s: a cell is not of the column's type", c->name);
 }
 
+/* As many cells as columns, in their order. */
 static int read_rows(struct fact_table *t, const json_t *rows, struct err *e)
 {
     size_t r = 0;
@@ -221,6 +227,7 @@ static int read_rows(struct fact_table *t, const json_t *rows, struct err *e)
     return 0;
 }
 
+/* The declaration belongs to the table from here on (owns_decl). */
 static int read_table(const char *name, const json_t *json, struct facts *f, struct err *e)
 {
     const json_t *columns = json_object_get(json, "columns");
@@ -364,6 +371,7 @@ static int check_list(const json_t *predicate, const char *name, const char *con
     return 0;
 }
 
+/* What the redo and the differences rely on being there. */
 static int check_results(const json_t *predicate, struct err *e)
 {
     static const char *const check[] = {"id", "digest", "verdict", NULL};
@@ -386,6 +394,7 @@ static int check_results(const json_t *predicate, struct err *e)
     return rc;
 }
 
+/* The head first: it checks the bytes strictly and cheaply, so that no tree is built of junk. */
 int statement_parse(const char *payload, size_t n, struct statement *ret, struct err *e)
 {
     CLEANUP(statement_head) struct statement_head head = {0};

@@ -4,6 +4,7 @@
 
 #include "agent/evidence/statement.h"
 
+/* A text that is not known to the caller is written as "". */
 static void kv(struct json_out *j, const char *key, const char *text)
 {
     jout_kv_text(j, key, text != NULL ? text : "");
@@ -36,6 +37,8 @@ static void write_vocabulary(struct json_out *j, const char *values)
     }
 }
 
+/* What the judge needs to know of a column, and nothing more: units and words for people stay out.
+ */
 static void write_columns(struct json_out *j, const struct table *decl)
 {
     jout_key(j, "columns");
@@ -57,6 +60,7 @@ static void write_columns(struct json_out *j, const struct table *decl)
     jout_close(j, ']');
 }
 
+/* {"columns":[{"name","type","flags","values"?,"unknown"?}],"rows":[[...]],"truncated":bool} */
 static void write_table(struct json_out *j, const struct fact_table *t)
 {
     size_t width = t->decl->n_columns;
@@ -77,6 +81,8 @@ static void write_table(struct json_out *j, const struct fact_table *t)
     jout_close(j, '}');
 }
 
+/* Into a buffer of its own: the subject, which stands before it, holds the digest of these bytes.
+ */
 static int write_facts(const struct facts *f, struct str *out, struct err *e)
 {
     struct json_out j;
@@ -89,6 +95,7 @@ static int write_facts(const struct facts *f, struct str *out, struct err *e)
     return str_error(out, e);
 }
 
+/* An object per row reads well with jq; a query may name two columns alike, which JSON must not. */
 void write_result_object(struct json_out *j, const struct result_rows *rows, size_t row)
 {
     jout_open(j, '{');
@@ -118,6 +125,7 @@ void write_result_rows(struct json_out *j, const struct result_rows *rows)
     jout_close(j, ']');
 }
 
+/* "known" only where it is false: the usual case stays short. */
 void write_drift(struct json_out *j, const struct drift_result *drift)
 {
     const struct result_rows *rows = &drift->rows;
@@ -144,6 +152,7 @@ void write_drift(struct json_out *j, const struct drift_result *drift)
     jout_close(j, '}');
 }
 
+/* Who, with what, by which rules, for whom. */
 static void write_parties(struct json_out *j, const struct statement_meta *m)
 {
     jout_key(j, "host");
@@ -174,6 +183,7 @@ static void write_parties(struct json_out *j, const struct statement_meta *m)
     jout_close(j, '}');
 }
 
+/* The place in the chain, then the inspection. */
 static void write_chain_and_scan(struct json_out *j, const struct statement_meta *m)
 {
     kv(j, "chain", m->chain);
@@ -215,6 +225,7 @@ static void write_layer_list(struct json_out *j, const struct layers_row *row)
     jout_close(j, ']');
 }
 
+/* What was asked for and how each part of it ended, with the layers of confinement that held. */
 static void write_probes(struct json_out *j, const struct statement_request *rq)
 {
     jout_key(j, "layers");
@@ -246,6 +257,7 @@ static void write_probes(struct json_out *j, const struct statement_request *rq)
     jout_close(j, ']');
 }
 
+/* drift{control}, then checks[]: findings and unknown rows as the judge sorted them. */
 static void write_checks(struct json_out *j, const struct evaluation *ev)
 {
     jout_key(j, "drift");
@@ -322,6 +334,7 @@ static void find_since(bool has_previous, struct jspan controls, const char *id,
     str_add(out, today);
 }
 
+/* The verdicts, clause by clause. */
 static int write_controls(struct json_out *j, const struct statement_request *rq, struct err *e)
 {
     const struct evaluation *ev = rq->evaluation;
@@ -352,6 +365,7 @@ static int write_controls(struct json_out *j, const struct statement_request *rq
     return str_error(&since, e);
 }
 
+/* in-toto wants a digest per subject. A host is no artifact: its subject is what was seen of it. */
 static void write_subject(struct json_out *j, const char *host_id, const char *digest)
 {
     CLEANUP(str) struct str name = STR_INIT(256);
@@ -379,6 +393,12 @@ static int check_own(const char *text, size_t n, struct err *e)
     return err_set(e, ERR_INTERNAL, "statement cannot be read back, not signed: %s", why.msg);
 }
 
+/* {"_type", "subject", "predicateType", "predicate":{
+ *    "host", "agent", "rules", "contract", "chain", "sequence", "previous", "previous_chain"?,
+ *    "scan", "layers", "probes", "facts", "drift", "checks", "controls", "sqlite"}}
+ *
+ * formats.md, "Evidence". The order is part of the format: dist/doc/verify-by-hand.md cuts the
+ * facts out with awk. */
 int statement_write(const struct statement_request *rq, struct str *out, struct err *e)
 {
     CLEANUP(str) struct str facts = STR_INIT(ENVELOPE_MAX);

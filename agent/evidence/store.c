@@ -35,6 +35,7 @@ static int read_all(int fd, const char *path, size_t max_bytes, struct str *out,
     }
 }
 
+/* fstat(2) on what was opened, not stat(2) on the name: nothing can be swapped in between. */
 int store_read_private(const char *path, size_t max_bytes, struct str *out, struct err *e)
 {
     CLEANUP(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -67,6 +68,8 @@ static int sync_directory_of(const char *path, struct err *e)
     return fd >= 0 && fsync(fd) == 0 ? 0 : err_errno(e, "%s: cannot be made durable", dir);
 }
 
+/* The temporary name is fixed: this is called under the lock only, and a left-over is overwritten.
+ */
 int store_create(const char *path, const void *data, size_t n, mode_t mode, struct err *e)
 {
     CLEANUP(str) struct str tmp = STR_INIT(4096);
@@ -103,6 +106,8 @@ int store_replace(const char *path, const void *data, size_t n, mode_t mode, str
     return rc;
 }
 
+/* In receipts/ the uploader's user may put links, FIFOs, devices: none is followed or waited for.
+ */
 int store_read_at(int dir_fd, const char *dir, const char *name, size_t max_bytes, struct str *out,
                   struct err *e)
 {
@@ -120,6 +125,7 @@ int store_read_at(int dir_fd, const char *dir, const char *name, size_t max_byte
     return read_all(fd, path, max_bytes, out, e);
 }
 
+/* Sorted, so that what is done does not depend on the file system's order. */
 int store_list(int dir_fd, const char *dir, struct strv *ret, struct err *e)
 {
     /* a descriptor of its own: fdopendir takes it over and moves its offset */
@@ -177,6 +183,7 @@ static int remove_directory(int dir_fd, const char *dir, const char *name, struc
     return rc;
 }
 
+/* unlinkat(2) never follows a link; directories of that name are half-made chains. */
 int store_clean(int dir_fd, const char *dir, struct err *e)
 {
     CLEANUP(strv) struct strv names = {0};

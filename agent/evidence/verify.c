@@ -49,6 +49,8 @@ static int choose_key(const struct verify_request *rq, const char *path, struct 
 
 /* --- one envelope --- */
 
+/* A broken rest makes the item invalid; trouble of our own (memory, rules) leaves it "not redone".
+ */
 static void redo_item(const struct policy *p, const struct envelope *env, struct verify_item *item)
 {
     CLEANUP(statement) struct statement s = {0};
@@ -96,6 +98,7 @@ static int check_envelope(const char *text, size_t n, const struct verify_key *k
     return rc;
 }
 
+/* The evidence's faults go into the report; the function fails for our own trouble only. */
 static int add_item(const struct verify_request *rq, const char *path, unsigned line,
                     const char *text, size_t n, const struct file_key *key, struct verify_report *r,
                     struct err *e)
@@ -147,6 +150,7 @@ static bool is_lines(const char *path, const struct str *text)
            jscan_check("line", first, (size_t)(end - first), &span, NULL) == 0;
 }
 
+/* Empty lines are nothing; a cut last line is a line that is no envelope. */
 static int add_lines(const struct verify_request *rq, const char *path, const struct str *text,
                      const struct file_key *key, struct verify_report *r, struct err *e)
 {
@@ -167,6 +171,7 @@ static int add_lines(const struct verify_request *rq, const char *path, const st
     return 0;
 }
 
+/* Read before the key is looked for: a file that is not there is the first thing to be said. */
 static int add_file(const struct verify_request *rq, const char *path, struct verify_report *r,
                     struct err *e)
 {
@@ -191,6 +196,7 @@ static int add_file(const struct verify_request *rq, const char *path, struct ve
 
 /* --- chains --- */
 
+/* By chain and sequence. Time plays no part: clocks step. */
 static int compare_items(const void *a, const void *b)
 {
     const struct verify_item *const *x = a, *const *y = b;
@@ -278,6 +284,7 @@ static int check_chain(struct verify_report *r, struct verify_item **items, size
     return rc;
 }
 
+/* Over all files together: evidence of one chain may come in several. */
 static int check_chains(struct verify_report *r, struct err *e)
 {
     CLEANUP(free)
@@ -310,6 +317,7 @@ static int check_chains(struct verify_report *r, struct err *e)
 
 /* --- the answer --- */
 
+/* True if every envelope was a line of an export. */
 static bool all_from_exports(const struct verify_report *r)
 {
     for (size_t i = 0; i < r->n_items; i++) {

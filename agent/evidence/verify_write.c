@@ -31,6 +31,7 @@ static void add_safe(struct str *out, const char *text)
     }
 }
 
+/* "✗ FILE:LINE: control 5.6a  recorded pass  redone fail  differs: ..." */
 static void add_redo_line(const struct verify_item *item, const struct redo_line *line,
                           enum lang lang, struct str *out)
 {
@@ -50,6 +51,7 @@ static void add_redo_line(const struct verify_item *item, const struct redo_line
     str_add_char(out, '\n');
 }
 
+/* Only what is not good: a good export of a thousand lines is told in three. */
 static void add_item_text(const struct verify_item *item, enum lang lang, size_t *left,
                           size_t *dropped, struct str *out)
 {
@@ -97,6 +99,7 @@ static const char *problem_text(enum chain_problem_kind kind, enum lang lang)
     return texts[kind].in[lang];
 }
 
+/* Harmless ones carry another mark. */
 static void add_problem_text(const struct chain_problem *p, enum lang lang, struct str *out)
 {
     bool note = p->kind == CHAIN_DUPLICATE || p->kind == CHAIN_NEW_MACHINE;
@@ -108,6 +111,7 @@ static void add_problem_text(const struct chain_problem *p, enum lang lang, stru
     str_add_char(out, '\n');
 }
 
+/* One that breaks the chain. */
 static bool chain_has_problem(const struct verify_report *r, const char *chain)
 {
     for (size_t i = 0; i < r->n_problems; i++) {
@@ -120,6 +124,7 @@ static bool chain_has_problem(const struct verify_report *r, const char *chain)
     return false;
 }
 
+/* What could be said of the chain, and in words what could not. */
 static void add_chain_text(const struct verify_report *r, const struct chain_span *c,
                            enum lang lang, struct str *out)
 {
@@ -175,6 +180,7 @@ static void add_key_text(const struct verify_report *r, enum lang lang, struct s
     }
 }
 
+/* From the particular to the whole: lines that differ, keys, chains, one line of sums. */
 static void write_text(const struct verify_report *r, enum lang lang, struct str *out)
 {
     size_t left = LINES_MAX, dropped = 0, valid = 0, same = 0;
@@ -243,6 +249,7 @@ static void write_item_json(struct json_out *j, const struct verify_item *item)
     jout_close(j, '}');
 }
 
+/* {"format","exit","evidence":[...],"chains":[...],"problems":[...]} */
 static void write_json(const struct verify_report *r, struct str *out)
 {
     static const char *const kinds[] = {"fork",  "gap",       "broken",

@@ -56,15 +56,16 @@ static inline void scratch_remove_below(const char *dir)
         return;
     }
     for (size_t i = 0; i < names.n; i++) {
-        char path[1024];
+        struct str path = STR_INIT(4096);
         struct stat st;
-        (void)snprintf(path, sizeof(path), "%s/%s", dir, names.items[i]);
-        if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
-            scratch_remove_below(path);
-            (void)rmdir(path);
+        str_addf(&path, "%s/%s", dir, names.items[i]);
+        if (lstat(str_text(&path), &st) == 0 && S_ISDIR(st.st_mode)) {
+            scratch_remove_below(str_text(&path));
+            (void)rmdir(str_text(&path));
         } else {
-            (void)unlink(path);
+            (void)unlink(str_text(&path));
         }
+        str_done(&path);
     }
     strv_done(&names);
 }

@@ -356,7 +356,6 @@ static void test_prune(void **state)
         struct fixture f;
         struct state *s = NULL;
         CLEANUP(str) struct str text = STR_INIT(65536);
-        CLEANUP(spool_list) struct spool_list l = {0};
         set_up(&f);
         prepare_receipt(&f, &text);
         work_store(&f);

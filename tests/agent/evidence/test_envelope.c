@@ -1,5 +1,5 @@
-/* Envelopes: every vector of vectors/dsse_ed25519_vectors.json, and what is refused before a
- * signature is looked at. */
+/* Envelopes (agent/evidence/envelope.c, agent/evidence/dsse.c): every vector of
+ * vectors/dsse_ed25519_vectors.json, and what is refused before a signature is looked at. */
 #include "tests/agent/evidence/sample.h"
 
 static json_t *vectors(void)
@@ -214,10 +214,10 @@ static void test_parse_too_long(void **state)
 static void test_keyid_never_decides(void **state)
 {
     (void)state;
-    static const char *const ids[] = {
-        "", "0000000000000000000000000000000000000000000000000000000000000000",
-        "another system's name for a key, longer than any digest of ours "
-        "could ever be, and with 漢字"};
+    static const char zeros[] = "0000000000000000000000000000000000000000000000000000000000000000";
+    static const char foreign[] =
+        "another system's name for a key, longer than any digest of ours, 漢字";
+    const char *const ids[] = {"", zeros, foreign};
     CLEANUP(sign_key) struct sign_key *own = seed_key(SEED_TEST1);
     CLEANUP(sign_key) struct sign_key *other = seed_key(SEED_TEST2);
     CLEANUP(verify_key) struct verify_key *k = NULL;

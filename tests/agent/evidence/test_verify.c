@@ -1,5 +1,5 @@
-/* Verification of files: every way in which evidence can be good, bad, or say nothing; with the
- * exit code that follows. */
+/* Verification of files (agent/evidence/verify.c, agent/evidence/verify_write.c): every way in
+ * which evidence can be good, bad, or say nothing; with the exit code that follows. */
 #include "tests/agent/evidence/world.h"
 
 #include "agent/evidence/verify.h"
