@@ -36,6 +36,11 @@ struct probe {
     uint64_t caps;               /* 1ULL << CAP_...; dropped before parse() */
     enum network network;
     bool opens_devices; /* needs block device nodes under /dev for reading */
+    bool proc_links;    /* reads other processes' exe, cwd, root, ns, fd links: no Landlock, which
+                           refuses those even to root; instead a filter under which nothing but
+                           directories can be opened and no file read. .syscalls: "@proc-links"
+                           alone; struct host: host_links_* alone; .reads is then what documents
+                           say. No parse(). */
     const char *const
         *inputs; /* kinds of struct probe_input it is given; NULL-terminated or NULL */
     unsigned timeout_ms;
@@ -63,6 +68,7 @@ const struct probe *probe_for_table(const char *table, const struct table **ret_
 
 /* --- what a running probe may use --- */
 
+/* The inspected host: every read goes through it. Borrowed. */
 const struct host *probe_host(const struct probe_ctx *ctx);
 /* True if the table is wanted by this inspection; work for others may be skipped. */
 bool probe_wants(const struct probe_ctx *ctx, const struct table *t);

@@ -32,6 +32,7 @@ const char *verdict_word(enum verdict v); /* "fail" ... "not-applicable" */
 int verdict_parse(const char *word, enum verdict *ret, struct err *e) MUST_USE;
 
 enum basis { BASIS_TEXT, BASIS_INTERPRETATION, BASIS_RECOMMENDED };
+/* "text" | "interpretation" | "recommended". */
 const char *basis_word(enum basis b);
 
 enum absent_rule { ABSENT_UNKNOWN, ABSENT_PASS, ABSENT_NOT_APPLICABLE };

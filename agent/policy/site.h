@@ -32,6 +32,7 @@ static inline void cleanup_site(struct site **s)
     site_free(*s);
 }
 
+/* Contracts in the order of the file; the i-th is borrowed from the site. */
 size_t site_n_contracts(const struct site *s);
 const struct site_contract *site_contract(const struct site *s, size_t i); /* NULL past the end */
 /* Everything that the site names and the policy must have: frameworks, controls ("5.6" names all

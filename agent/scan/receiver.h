@@ -46,6 +46,7 @@ struct receiver {
     size_t total;
 };
 
+/* Ready for the first bytes of one child that runs these probes; runs stay the caller's. */
 void receiver_init(struct receiver *rx, struct probe_run *const *runs, size_t n_runs);
 void receiver_done(struct receiver *rx);
 /* Takes n bytes from the pipe. ERR_MALFORMED for anything that breaks the format or the order of

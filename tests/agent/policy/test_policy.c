@@ -1,4 +1,6 @@
-/* Directories of rules: order, replacement, digests, who may write them. */
+/* Directories of rules: order, replacement, digests, who may write them.
+ * Covers agent/policy/policy_yaml.c, agent/policy/policy_words.c,
+ * agent/policy/policy_framework.c, agent/policy/policy_check.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

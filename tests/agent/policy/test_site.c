@@ -1,4 +1,6 @@
-/* The site file: what is accepted, what each mistake is told, what SQL sees of it. */
+/* The site file: what is accepted, what each mistake is told, what SQL sees of it.
+ * Covers agent/policy/site_refs.c, agent/policy/site_read.c, agent/policy/site_lists.c,
+ * agent/policy/site_fields.c, agent/policy/site_facts.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

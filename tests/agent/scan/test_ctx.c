@@ -1,4 +1,5 @@
-/* Rows and states as a probe gives them, in a local run: the same functions as in a child. */
+/* Rows and states as a probe gives them, in a local run: the same functions as in a child.
+ * Covers agent/scan/local.c. */
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>

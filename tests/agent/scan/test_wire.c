@@ -1,4 +1,5 @@
-/* Frames as they are written, and the texts in them. */
+/* Frames as they are written, and the texts in them.
+ * Covers agent/scan/bytes.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
