@@ -9,6 +9,7 @@
 
 struct pool;
 
+/* An empty pool; the caller frees it with pool_free. ERR_NOMEM. */
 int pool_new(struct pool **ret, struct err *e) MUST_USE;
 /* Frees everything that came from p. NULL ok. */
 void pool_free(struct pool *p);
