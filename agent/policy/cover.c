@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/base/json.h"
+#include "agent/base/timefmt.h"
 #include "agent/policy/judge.h"
 #include "agent/policy/result.h"
 
@@ -123,18 +124,23 @@ int paper_covers(const struct judge *j, const struct fact_table *papers, size_t 
  * a reporting period (a month) is signed at its end and stands until the next one is due. */
 static void last_day(const char *signed_at, const char *every, char buf[16])
 {
-    int year = 0;
-    int month = 0;
-    int day = 0;
-    buf[0] = '\0';
-    if (sscanf(signed_at, "%4d-%2d-%2d", &year, &month, &day) != 3) {
-        (void)snprintf(buf, 16, "0000-00-00");
-    } else if (strcmp(every, "year") == 0) {
-        (void)snprintf(buf, 16, "%04d-%02d-%02d", (year + 1) % 10000, month % 100, day % 100);
+    int64_t days = 0;
+    struct err err;
+    (void)snprintf(buf, 16, "%.10s", signed_at);
+    if (date_parse(buf, &days, &err) != 0) {
+        (void)snprintf(buf, 16, "0000-00-00"); /* signed on no day: never in force */
+        return;
+    }
+    long year = strtol(buf, NULL, 10);
+    long month = strtol(buf + 5, NULL, 10);
+    if (strcmp(every, "year") == 0) {
+        char rest[8];
+        (void)snprintf(rest, sizeof rest, "%s", buf + 4);
+        (void)snprintf(buf, 16, "%04ld%s", (year + 1) % 10000, rest);
     } else if (strcmp(every, "period") == 0) {
-        year += month / 12;
-        month = month % 12 + 1;
-        (void)snprintf(buf, 16, "%04d-%02d-31", year % 10000, month % 100);
+        (void)snprintf(buf, 16, "%04ld-%02ld-31", (year + month / 12) % 10000, month % 12 + 1);
+    } else {
+        buf[0] = '\0';
     }
 }
 

@@ -17,6 +17,14 @@ void lint_say(struct lint *l, const char *fmt, ...)
     l->n++;
 }
 
+void lint_about(struct lint *l, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(l->what, sizeof l->what, fmt, args);
+    va_end(args);
+}
+
 /* Does the error already begin with a place (a view's)? Then it is shown as it is. */
 static void say_error(struct lint *l, const struct err *e)
 {
@@ -140,22 +148,21 @@ static int lint_check_sql(struct lint *l, const struct check *c, struct err *e)
     } parts[] = {{"applies", c->applies}, {"query", c->query}, {"unknown", c->unknown}};
     CLEANUP(sql_reads) struct sql_reads reads = {0};
     CLEANUP(strv) struct strv columns = {0};
-    char what[256];
     int rc = 0;
     for (size_t i = 0; i < ARRAY_LEN(parts) && rc == 0; i++) {
         bool is_query = parts[i].text == c->query;
         if (parts[i].text == NULL) {
             continue;
         }
-        (void)snprintf(what, sizeof what, "check %.128s: %s", c->id, parts[i].word);
-        l->what = what;
+        lint_about(l, "check %.128s: %s", c->id, parts[i].word);
+
         rc = lint_statement(l, parts[i].text, &reads, is_query ? &columns : NULL, e);
         if (rc == 0 && parts[i].text == c->applies) {
             lint_applies_row(l, c->applies);
         }
     }
-    (void)snprintf(what, sizeof what, "check %.128s", c->id);
-    l->what = what;
+    lint_about(l, "check %.128s", c->id);
+
     if (columns.n > 0) {
         lint_placeholders(l, c->finding.in[LANG_JA], &columns);
         lint_placeholders(l, c->finding.in[LANG_EN], &columns);
@@ -169,11 +176,9 @@ static int lint_check_sql(struct lint *l, const struct check *c, struct err *e)
 static int lint_check(struct lint *l, size_t index, struct err *e)
 {
     const struct check *c = &l->policy->checks[index];
-    char what[256];
-    (void)snprintf(what, sizeof what, "check %.128s", c->id);
+    lint_about(l, "check %.128s", c->id);
     l->file = c->file;
     l->line = c->line;
-    l->what = what;
     for (size_t i = 0; i < index; i++) {
         if (strcmp(l->policy->checks[i].id, c->id) == 0) {
             lint_say(l, "the id is used twice, first at %s:%u", l->policy->checks[i].file,
@@ -203,13 +208,11 @@ static int lint_check(struct lint *l, size_t index, struct err *e)
 
 static int lint_view(struct lint *l, const struct view *v, struct err *e)
 {
-    char what[256];
     CLEANUP(str) struct str text = STR_INIT(512);
     CLEANUP(sql_reads) struct sql_reads reads = {0};
-    (void)snprintf(what, sizeof what, "view %.128s", v->decl.name);
+    lint_about(l, "view %.128s", v->decl.name);
     l->file = v->file;
     l->line = 1;
-    l->what = what;
     int rc = lint_sql(l, v->sql, e);
     if (rc != 0) {
         return rc;
@@ -259,9 +262,8 @@ static void lint_legs(struct lint *l, const struct control *c, const struct cita
 static int lint_control(struct lint *l, const struct framework *fw, size_t index, struct err *e)
 {
     const struct control *c = &fw->controls[index];
-    char what[256];
-    (void)snprintf(what, sizeof what, "control %.128s", c->id);
-    l->what = what;
+    lint_about(l, "control %.128s", c->id);
+
     for (size_t i = 0; i < index; i++) {
         if (strcmp(fw->controls[i].id, c->id) == 0) {
             lint_say(l, "the id is used twice");
@@ -288,18 +290,16 @@ static int lint_control(struct lint *l, const struct framework *fw, size_t index
         return 0;
     }
     CLEANUP(sql_reads) struct sql_reads reads = {0};
-    (void)snprintf(what, sizeof what, "control %.128s: drift", c->id);
+    lint_about(l, "control %.128s: drift", c->id);
     return lint_statement(l, c->drift, &reads, NULL, e);
 }
 
 static int lint_framework(struct lint *l, size_t index, struct err *e)
 {
     const struct framework *fw = &l->policy->frameworks[index];
-    char what[256];
-    (void)snprintf(what, sizeof what, "framework %.128s", fw->id);
+    lint_about(l, "framework %.128s", fw->id);
     l->file = fw->file;
     l->line = 1;
-    l->what = what;
     for (size_t i = 0; i < index; i++) {
         if (strcmp(l->policy->frameworks[i].id, fw->id) == 0) {
             lint_say(l, "the id is used twice, first in %s", l->policy->frameworks[i].file);

@@ -12,9 +12,11 @@ struct lint {
     /* the place that messages are about */
     const char *file;
     unsigned line;
-    const char *what; /* "check x: query" */
+    char what[256]; /* "check x: query" */
 };
 
+/* Sets what. */
+void lint_about(struct lint *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Appends "file:line: what: text\n". */
 void lint_say(struct lint *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The rules of design.md 3 that show in the text of a statement. ERR_NOMEM. */

@@ -185,6 +185,9 @@ static void rule_not_in(struct statement *s)
 static void check_word(struct statement *s, const struct column *c, size_t string)
 {
     char word[128];
+    if (string >= s->t.n) {
+        return;
+    }
     const struct token *t = &s->t.items[string];
     if (t->kind != TOKEN_STRING || t->n >= sizeof word) {
         return;
@@ -202,36 +205,49 @@ static bool is_comparison(const struct tokens *t, size_t i)
            token_is(t, i, "!=") || token_is(t, i, "IS");
 }
 
+/* IN ('a', 'b') from the parenthesis at i. */
+static void check_list_words(struct statement *s, const struct column *c, size_t i)
+{
+    for (i++; i < s->t.n && s->t.items[i].kind == TOKEN_STRING; i += 2) {
+        check_word(s, c, i);
+    }
+}
+
+/* CASE column WHEN 'a' ... END; i is the column. */
+static void check_case_words(struct statement *s, const struct column *c, size_t i)
+{
+    const struct tokens *t = &s->t;
+    unsigned depth = t->items[i].depth;
+    for (i++; i + 1 < t->n && t->items[i].depth >= depth; i++) {
+        if (t->items[i].depth != depth) {
+            continue;
+        }
+        if (token_is(t, i, "END")) {
+            return;
+        }
+        if (token_is(t, i, "WHEN")) {
+            check_word(s, c, i + 1);
+        }
+    }
+}
+
 static void check_column_words(struct statement *s, const struct column *c, size_t i)
 {
     const struct tokens *t = &s->t;
     size_t next = i + 1;
+    bool negated = token_is(t, next, "NOT");
     if (is_comparison(t, next)) {
         next += token_is(t, next, "IS") && token_is(t, next + 1, "NOT") ? 2 : 1;
-        if (next < t->n) {
-            check_word(s, c, next);
-        }
-    } else if (token_is(t, next, "IN") ||
-               (token_is(t, next, "NOT") && token_is(t, next + 1, "IN"))) {
-        next += token_is(t, next, "NOT") ? 2 : 1;
-        for (next++; next < t->n && t->items[next].kind == TOKEN_STRING; next += 2) {
-            check_word(s, c, next);
-        }
+        check_word(s, c, next);
+    } else if (token_is(t, negated ? next + 1 : next, "IN")) {
+        check_list_words(s, c, negated ? next + 2 : next + 1);
     }
     size_t first = i >= 2 && token_is(t, i - 1, ".") ? i - 2 : i;
     if (first >= 2 && is_comparison(t, first - 1)) {
         check_word(s, c, first - 2);
     }
     if (first >= 1 && token_is(t, first - 1, "CASE")) {
-        unsigned depth = t->items[i].depth;
-        for (size_t k = i + 1; k + 1 < t->n && t->items[k].depth >= depth; k++) {
-            if (t->items[k].depth == depth && token_is(t, k, "END")) {
-                break;
-            }
-            if (t->items[k].depth == depth && token_is(t, k, "WHEN")) {
-                check_word(s, c, k + 1);
-            }
-        }
+        check_case_words(s, c, i);
     }
 }
 

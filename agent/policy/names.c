@@ -3,6 +3,7 @@
 #include "agent/policy/names.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/base/digest.h"
@@ -206,8 +207,7 @@ static int pseudonym_of(struct names *n, const char *plain, const char **ret, st
         return err_nomem(e);
     }
     item->plain = copy;
-    memcpy(item->text, "p:", 2);
-    memcpy(item->text + 2, hex, PSEUDONYM_HEX);
+    (void)snprintf(item->text, sizeof item->text, "p:%.*s", PSEUDONYM_HEX, hex);
     insert(p->by_plain, p->n, at, item);
     insert(p->by_text, p->n, place(p->by_text, p->n, item->text, false, &found), item);
     p->n++;

@@ -117,11 +117,31 @@ int sql_roots_refresh(struct sql *s, struct err *e)
 /* Which table each cursor of the compiled program was opened on; index + 1, 0 = none of ours. */
 #define MAX_CURSORS 256
 
+/* OpenRead: the cursor p1 is on root page p2. */
+static int note_open(struct sql *s, int p1, int p2, int cursors[MAX_CURSORS], struct sql_reads *r,
+                     struct err *e)
+{
+    int index = p2 > 0 && (size_t)p2 < s->n_roots ? s->roots[p2] : 0;
+    if (index == 0 || p1 >= MAX_CURSORS) {
+        return err_set(e, ERR_INVALID,
+                       index == 0 ? "reads something that is no table"
+                                  : "too many tables in one statement");
+    }
+    const struct table *t = s->tables[index - 1];
+    if (!s->allow_views && t->kind == TABLE_VIEW) {
+        return err_set(e, ERR_INVALID, "a view may not read the view %.80s", t->name);
+    }
+    cursors[p1] = index;
+    sql_reads_note(r, (size_t)index - 1, -1);
+    return 0;
+}
+
 static int read_program(struct sql *s, sqlite3_stmt *st, struct sql_reads *r, struct err *e)
 {
     int cursors[MAX_CURSORS] = {0};
     int code = SQLITE_OK;
-    while ((code = sqlite3_step(st)) == SQLITE_ROW) {
+    int rc = 0;
+    while (rc == 0 && (code = sqlite3_step(st)) == SQLITE_ROW) {
         const char *op = (const char *)sqlite3_column_text(st, 1);
         int p1 = sqlite3_column_int(st, 2);
         int p2 = sqlite3_column_int(st, 3);
@@ -129,23 +149,12 @@ static int read_program(struct sql *s, sqlite3_stmt *st, struct sql_reads *r, st
             continue;
         }
         if (strcmp(op, "OpenRead") == 0 || strcmp(op, "ReopenIdx") == 0) {
-            int index = p2 > 0 && (size_t)p2 < s->n_roots ? s->roots[p2] : 0;
-            if (index == 0 || p1 >= MAX_CURSORS) {
-                return err_set(e, ERR_INVALID,
-                               index == 0 ? "reads something that is no table"
-                                          : "too many tables in one statement");
-            }
-            if (!s->allow_views && s->tables[index - 1]->kind == TABLE_VIEW) {
-                return err_set(e, ERR_INVALID, "a view may not read the view %.80s",
-                               s->tables[index - 1]->name);
-            }
-            cursors[p1] = index;
-            sql_reads_note(r, (size_t)index - 1, -1);
+            rc = note_open(s, p1, p2, cursors, r, e);
         } else if (strcmp(op, "Column") == 0 && p1 < MAX_CURSORS && cursors[p1] != 0) {
             sql_reads_note(r, (size_t)cursors[p1] - 1, p2);
         }
     }
-    return code == SQLITE_DONE ? 0 : sql_engine_error(s, e);
+    return rc != 0 || code == SQLITE_DONE ? rc : sql_engine_error(s, e);
 }
 
 static int result_names(sqlite3_stmt *st, struct strv *ret, struct err *e)

@@ -36,7 +36,10 @@ static const char *skip_blank(const char *p)
 /* Past a quoted token; *ret describes its inside. */
 static const char *scan_quoted(const char *p, struct token *ret)
 {
-    char close = *p == '[' ? ']' : *p;
+    char close = *p;
+    if (close == '[') {
+        close = ']';
+    }
     ret->quote = *p;
     ret->kind = *p == '\'' ? TOKEN_STRING : TOKEN_QUOTED;
     const char *q = p + 1;
@@ -82,21 +85,31 @@ static const char *scan(const char *p, struct token *ret)
     return q;
 }
 
+static struct token *token_add(struct tokens *t, size_t *cap)
+{
+    if (t->n == *cap) {
+        size_t more = *cap == 0 ? 64 : *cap * 2;
+        struct token *items = reallocarray(t->items, more, sizeof *items);
+        if (items == NULL) {
+            return NULL;
+        }
+        t->items = items;
+        *cap = more;
+    }
+    return &t->items[t->n++];
+}
+
 int tokens_parse(const char *sql, struct tokens *ret, struct err *e)
 {
-    CLEANUP(tokens) struct tokens t = {0};
+    struct tokens t = {0};
     size_t cap = 0;
     unsigned depth = 0;
     for (const char *p = skip_blank(sql); *p != '\0'; p = skip_blank(p)) {
-        if (t.n == cap) {
-            cap = cap == 0 ? 64 : cap * 2;
-            struct token *items = reallocarray(t.items, cap, sizeof *items);
-            if (items == NULL) {
-                return err_nomem(e);
-            }
-            t.items = items;
+        struct token *token = token_add(&t, &cap);
+        if (token == NULL) {
+            tokens_done(&t);
+            return err_nomem(e);
         }
-        struct token *token = &t.items[t.n++];
         bool opens = *p == '(';
         bool closes = *p == ')';
         p = scan(p, token);
@@ -109,7 +122,6 @@ int tokens_parse(const char *sql, struct tokens *ret, struct err *e)
         }
     }
     *ret = t;
-    t = (struct tokens){0};
     return 0;
 }
 
@@ -211,12 +223,25 @@ static size_t skip_parens(const struct tokens *t, size_t i, size_t end)
     return end;
 }
 
+/* A table's name at i, and its alias if it has one; gives the index past both. */
+static size_t read_source(const struct tokens *t, size_t i, size_t end, size_t *ret_table,
+                          size_t *ret_alias)
+{
+    size_t table = token_is(t, i + 1, ".") ? i + 2 : i;
+    size_t next = table + 1;
+    if (token_is(t, next, "(")) { /* json_each(...) */
+        next = skip_parens(t, next, end);
+    }
+    size_t alias = token_is(t, next, "AS") ? next + 1 : next;
+    bool has_alias = alias < end && token_is_name(t, alias);
+    *ret_table = table;
+    *ret_alias = has_alias ? alias : table;
+    return has_alias ? alias + 1 : next;
+}
+
 void select_sources(const struct tokens *t, const struct select *s, source_fn fn, void *arg)
 {
-    if (s->from == 0) {
-        return;
-    }
-    size_t end = select_clause_end(s, s->from);
+    size_t end = s->from != 0 ? select_clause_end(s, s->from) : 0;
     bool expect = true; /* a table's name comes next */
     for (size_t i = s->from + 1; i < end;) {
         if (token_is(t, i, "(")) {
@@ -226,18 +251,13 @@ void select_sources(const struct tokens *t, const struct select *s, source_fn fn
             expect = true;
             i++;
         } else if (expect && token_is_name(t, i)) {
-            size_t table = token_is(t, i + 1, ".") ? i + 2 : i;
-            size_t next = table + 1;
-            if (token_is(t, next, "(")) { /* json_each(...) */
-                next = skip_parens(t, next, end);
-            }
-            size_t alias = token_is(t, next, "AS") ? next + 1 : next;
-            bool has_alias = alias < end && token_is_name(t, alias);
-            if (!fn(table, has_alias ? alias : table, arg)) {
+            size_t table = 0;
+            size_t alias = 0;
+            i = read_source(t, i, end, &table, &alias);
+            expect = false;
+            if (table >= end || !fn(table, alias, arg)) {
                 return;
             }
-            i = has_alias ? alias + 1 : next;
-            expect = false;
         } else {
             i++;
         }
