@@ -112,6 +112,16 @@ int host_place(const struct host *h, const char *path, struct host_place *ret,
  * O_DIRECTORY | O_RDWR (device control nodes only). Caller closes. */
 int host_open_fd(const struct host *h, const char *path, int flags, int *ret_fd,
                  struct err *e) MUST_USE;
+/* For a child that may open nothing but directories (struct probe .proc_links), where openat2(2) is
+ * refused. Confined all the same: each component of path is opened by itself and none may be a
+ * symbolic link (ERR_INVALID). Common errors as above. */
+/* Names in a directory, as host_list. */
+int host_links_list(const struct host *h, const char *dir, size_t max_entries, struct strv *ret,
+                    struct err *e) MUST_USE;
+/* Target of the link `name` in the directory dir, as the kernel tells it; magic links of /proc
+ * included. ERR_INVALID: no link. */
+int host_links_read(const struct host *h, const char *dir, const char *name, struct str *out,
+                    struct err *e) MUST_USE;
 /* What statfs(2) and stat(2) say of the file system behind a path. */
 struct host_fs {
     uint32_t type; /* magic number: PROC_SUPER_MAGIC, ... */

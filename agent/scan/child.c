@@ -258,11 +258,14 @@ static int child_confine(const struct child_job *job, unsigned *ret_layers, stru
         layers |= LAYER_NNP;
     }
     bool has_landlock = false;
-    if (rc == 0) {
+    /* A Landlock domain refuses every look at processes outside it, whatever its rules say. What is
+     * asked of Landlock elsewhere (no file but the declared ones) the filter enforces here. */
+    bool links_only = job->n_probes > 0 && job->probes[0]->proc_links;
+    if (rc == 0 && !links_only) {
         rc = landlock_confine(CHILD_ROOT_FD, job->probes, job->n_probes, &has_landlock, e);
         layers |= has_landlock ? LAYER_LANDLOCK : 0;
     }
-    if (rc == 0 && job->require_landlock && !has_landlock) {
+    if (rc == 0 && job->require_landlock && !has_landlock && !links_only) {
         rc = err_set(e, ERR_UNSUPPORTED, "landlock: required by the site, this kernel has none");
     }
     if (rc == 0 && filter_install(job->collect) != 0) {

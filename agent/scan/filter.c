@@ -29,7 +29,7 @@ void filter_done(struct filter *f)
 static bool same_rule(const struct syscall_entry *a, const struct syscall_entry *b)
 {
     return strcmp(a->name, b->name) == 0 && a->refuse == b->refuse && a->when == b->when &&
-           a->arg == b->arg && a->value == b->value;
+           a->arg == b->arg && a->value == b->value && a->mask == b->mask;
 }
 
 /* Appends what the group and the groups in it hold, each rule once. */
@@ -92,7 +92,8 @@ static bool is_beaten(const struct flat *all, const struct syscall_entry *entry)
             continue;
         }
         if (!other->refuse && (whole || entry->when == WHEN_ALWAYS ||
-                               (other->arg == entry->arg && other->value == entry->value))) {
+                               (other->arg == entry->arg && other->value == entry->value &&
+                                other->mask == entry->mask))) {
             return true;
         }
     }
@@ -117,6 +118,11 @@ static int add_rule(scmp_filter_ctx ctx, const struct syscall_entry *entry, unsi
     case WHEN_CLEAR:
         cmp.op = SCMP_CMP_MASKED_EQ;
         cmp.datum_b = 0;
+        return seccomp_rule_add_array(ctx, action, nr, 1, &cmp);
+    case WHEN_BITS:
+        cmp.op = SCMP_CMP_MASKED_EQ;
+        cmp.datum_a = entry->mask;
+        cmp.datum_b = entry->value;
         return seccomp_rule_add_array(ctx, action, nr, 1, &cmp);
     }
     return -EINVAL;

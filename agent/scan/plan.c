@@ -27,8 +27,8 @@ bool plan_same_privilege(const struct probe *a, const struct probe *b)
 {
     /* parse() counts: it brings the calls of the step down, and what has none would wait for it. */
     return a->caps == b->caps && a->network == b->network && a->opens_devices == b->opens_devices &&
-           (a->parse == NULL) == (b->parse == NULL) && is_subset(a->syscalls, b->syscalls) &&
-           is_subset(b->syscalls, a->syscalls);
+           a->proc_links == b->proc_links && (a->parse == NULL) == (b->parse == NULL) &&
+           is_subset(a->syscalls, b->syscalls) && is_subset(b->syscalls, a->syscalls);
 }
 
 static bool fills(const struct probe *p, const char *table)

@@ -27,6 +27,11 @@
     {                                                                                              \
         .name = (call), .refuse = false, .when = WHEN_CLEAR, .arg = (n), .value = (uint64_t)(bits) \
     }
+#define ALLOW_BITS(call, n, of, bits)                                                              \
+    {                                                                                              \
+        .name = (call), .refuse = false, .when = WHEN_BITS, .arg = (n), .value = (uint64_t)(bits), \
+        .mask = (uint64_t)(of)                                                                     \
+    }
 #define REFUSE(call)                                                                               \
     {                                                                                              \
         .name = (call), .refuse = true, .when = WHEN_ALWAYS, .arg = 0, .value = 0                  \
@@ -119,6 +124,17 @@ static const struct syscall_entry dir_walk[] = {
     ALLOW("getdents"),
 };
 
+/* Links below /proc without Landlock: openat(2) shows its flags to the filter, openat2(2) would
+ * not. Directories only, for reading only; O_TMPFILE holds the bit of O_DIRECTORY, so it is
+ * excluded by what else it holds. Without a call that reads, and with descriptors of directories
+ * alone, no file's content can be had (mmap of a directory fails). */
+#define DIR_FLAGS (O_ACCMODE | O_CREAT | O_TRUNC | O_DIRECTORY | O_TMPFILE)
+static const struct syscall_entry proc_links[] = {
+    ALLOW_BITS("openat", 2, DIR_FLAGS, O_DIRECTORY),
+    ALLOW("readlinkat"),
+    ALLOW("getdents64"),
+};
+
 static const struct syscall_entry fs_info[] = {
     ALLOW("fstatfs"),
     ALLOW("fstatfs64"),
@@ -208,6 +224,8 @@ static const struct syscall_set sets[] = {
         step_down),
     ROW("@file-read", "read files and links through the root descriptor", file_read),
     ROW("@dir-walk", "list directories, and read what is in them", dir_walk),
+    ROW("@proc-links", "list directories and read links below /proc; no file can be opened",
+        proc_links),
     ROW("@fs-info", "type and flags of the file system behind an open file", fs_info),
     ROW("@ioctl-dm", "ask the device-mapper for its devices and tables", ioctl_dm),
     ROW("@ioctl-block", "size and block size of a block device", ioctl_block),

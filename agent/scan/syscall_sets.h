@@ -10,7 +10,8 @@
 enum syscall_when {
     WHEN_ALWAYS,
     WHEN_EQUAL, /* argument == value */
-    WHEN_CLEAR  /* argument & value == 0 */
+    WHEN_CLEAR, /* argument & value == 0 */
+    WHEN_BITS   /* argument & mask == value */
 };
 
 struct syscall_entry {
@@ -20,6 +21,7 @@ struct syscall_entry {
     enum syscall_when when;
     unsigned arg;
     uint64_t value;
+    uint64_t mask; /* of WHEN_BITS */
 };
 
 struct syscall_set {

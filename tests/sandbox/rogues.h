@@ -490,4 +490,60 @@ static int run_asks_policy(struct probe_ctx *ctx, void **ret_state UNUSED, struc
     return host_read_line(probe_host(ctx), "/secret/file", line, sizeof(line), e);
 }
 
+/* --- links below /proc, without Landlock: directories alone can be opened --- */
+
+#define ROGUE_LINKS(id)                                                                            \
+    static int run_##id(struct probe_ctx *ctx, void **ret_state, struct err *e);                   \
+    static const struct table table_##id = {.name = #id,                                           \
+                                            .doc = "rogue",                                        \
+                                            .source = "none",                                      \
+                                            .kind = TABLE_FACTS,                                   \
+                                            .columns = rogue_columns,                              \
+                                            .n_columns = ARRAY_LEN(rogue_columns)};                \
+    static const struct probe probe_##id = {.name = #id,                                           \
+                                            .doc = "rogue",                                        \
+                                            .source = "none",                                      \
+                                            .tables = PROBE_TABLES(&table_##id),                   \
+                                            .reads = PROBE_LIST("/proc"),                          \
+                                            .syscalls = PROBE_LIST("@proc-links"),                 \
+                                            .proc_links = true,                                    \
+                                            .timeout_ms = ROGUE_TIMEOUT_MS,                        \
+                                            .max_rows = ROGUE_MAX_ROWS,                            \
+                                            .run = run_##id};                                      \
+    static int run_##id(struct probe_ctx *ctx UNUSED, void **ret_state UNUSED, struct err *e UNUSED)
+
+ROGUE_LINKS(links_listed)
+{
+    CLEANUP(strv) struct strv names = {.items = NULL, .n = 0, .cap = 0};
+    int rc = host_links_list(probe_host(ctx), "/allowed", 100, &names, e);
+    for (size_t i = 0; rc == 0 && i < names.n; i++) {
+        emit(ctx, &table_links_listed, names.items[i], (int64_t)i);
+    }
+    return rc;
+}
+
+ROGUE_LINKS(links_read_file)
+{
+    char line[64];
+    return host_read_line(probe_host(ctx), "/allowed/file", line, sizeof(line), e); /* openat2 */
+}
+
+ROGUE_LINKS(links_open_file)
+{
+    return openat(CHILD_ROOT_FD, "allowed/file", O_RDONLY) >= 0 ? 0 : err_errno(e, "open");
+}
+
+ROGUE_LINKS(links_make_file)
+{
+    return openat(CHILD_ROOT_FD, "allowed", O_TMPFILE | O_WRONLY, 0600) >= 0 ? 0
+                                                                             : err_errno(e, "make");
+}
+
+ROGUE_LINKS(links_read_call)
+{
+    char byte[8];
+    int fd = openat(CHILD_ROOT_FD, "allowed", O_RDONLY | O_DIRECTORY);
+    return (int)read(fd, byte, sizeof(byte));
+}
+
 #endif

@@ -60,7 +60,8 @@ static void check_layers(const struct scan_result *r)
         const struct probe_layers *l = &r->layers[i];
         bool is_root = geteuid() == 0;
         if (!has_layer(l, "nnp") || !has_layer(l, "seccomp") || has_layer(l, "uid") != is_root ||
-            has_layer(l, "caps") != is_root || has_layer(l, "landlock") != (landlock_abi() > 0 && !reads_links(l->probe))) {
+            has_layer(l, "caps") != is_root ||
+            has_layer(l, "landlock") != (landlock_abi() > 0 && !reads_links(l->probe))) {
             fail_msg("probe %s: layers", l->probe);
         }
     }

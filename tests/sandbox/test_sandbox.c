@@ -1,6 +1,8 @@
 /* Every rogue meets the end it deserves, says so in its table's state, and leaves its neighbours,
  * the parent and the process table alone. The whole group runs as the caller and, if that is root,
- * once more as nobody. The status that the kernel shows of a child is read by a probe. */
+ * once more as nobody. The status that the kernel shows of a child is read by a probe.
+ * Covers agent/scan/child.c, agent/scan/landlock.c, agent/scan/launcher.c,
+ * agent/scan/launcher_loop.c, agent/scan/layers.c, agent/scan/scan.c, agent/scan/supervise.c. */
 #include <dirent.h>
 #include <errno.h>
 #include <grp.h>
@@ -90,6 +92,15 @@ static const struct expectation expectations[] = {
     {&probe_parse_lists_root, STATE_CRASHED, "crashed: SIGSYS", 0, false, false, "nor lists"},
     {&probe_parse_raises_caps, STATE_CRASHED, "crashed: SIGSYS", 0, false, false,
      "what was given up stays so"},
+    {&probe_links_listed, STATE_COMPLETE, "", 3, false, false, "directories without openat2"},
+    {&probe_links_read_file, STATE_CRASHED, "crashed: SIGSYS", 0, false, false,
+     "links only: openat2 hides its flags"},
+    {&probe_links_open_file, STATE_CRASHED, "crashed: SIGSYS", 0, false, false,
+     "links only: no file is opened"},
+    {&probe_links_make_file, STATE_CRASHED, "crashed: SIGSYS", 0, false, false,
+     "links only: O_TMPFILE holds the bit of O_DIRECTORY"},
+    {&probe_links_read_call, STATE_CRASHED, "crashed: SIGSYS", 0, false, false,
+     "links only: nothing is read"},
     {&probe_parse_loosens_filter, STATE_CRASHED, "crashed: SIGSYS", 0, false, false,
      "no more filters"},
 };
