@@ -163,6 +163,24 @@ static int copy_tree(const char *from, const char *to, unsigned depth, struct er
     return rc;
 }
 
+/* Only what rules consist of (policy_load): an export may be written into the very directory that
+ * holds them, and must not copy itself. */
+static int copy_rules(const char *from, const char *to, struct err *e)
+{
+    static const char *const parts[] = {"checks",   "views",        "frameworks",
+                                        "products", "tls-profiles", "rules.yaml"};
+    int rc = io_make_dir(to, 0755, e);
+    for (size_t i = 0; rc == 0 && i < ARRAY_LEN(parts); i++) {
+        CLEANUP(str) struct str path = STR_INIT(8192);
+        str_addf(&path, "%s/%s", from, parts[i]);
+        rc = str_error(&path, e);
+        if (rc == 0 && io_exists(str_text(&path))) {
+            rc = copy_entry(from, to, parts[i], 0, e);
+        }
+    }
+    return rc;
+}
+
 /* policies/DIGEST beside the output; with several directories one below the other: DIGEST/1, 2...
  */
 static int copy_policies(const struct export_request *rq, struct export_report *report,
@@ -183,7 +201,7 @@ static int copy_policies(const struct export_request *rq, struct export_report *
         }
         rc = str_error(&to, e);
         if (rc == 0) {
-            rc = copy_tree(rq->policy_dirs[i], str_text(&to), 0, e);
+            rc = copy_rules(rq->policy_dirs[i], str_text(&to), e);
         }
     }
     return rc;
