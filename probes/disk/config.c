@@ -38,7 +38,10 @@ bool cmdline_option(const char *cmdline, const char *name, char *out, size_t out
     bool found = false;
     const char *at = cmdline;
     while (*at != '\0') {
-        at += strspn(at, " \t\n");
+        if (isspace((unsigned char)*at)) {
+            at++;
+            continue;
+        }
         size_t n = 0;
         bool quoted = false;
         while (at[n] != '\0' && (quoted || !isspace((unsigned char)at[n]))) {

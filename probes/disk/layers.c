@@ -266,6 +266,29 @@ static bool seen_before(const struct dm_table *table, size_t n, const struct blk
     return false;
 }
 
+/* Data of a snapshot's origin that are about to change are copied to the snapshot's own area, which
+ * is not below the origin: every snapshot of the same origin is asked for it. */
+static int go_snapshots(struct trail t, const struct dm_target *origin, struct err *e)
+{
+    int r = 0;
+    for (size_t i = 0; i < t.g->n; i++) {
+        const struct dm_table *dm = &t.g->items[i].dm;
+        for (size_t k = 0; k < dm->n && r == 0; k++) {
+            const struct dm_target *dt = &dm->targets[k];
+            bool same = strcmp(dt->type, "snapshot") == 0 && dt->n_devs > 1 &&
+                        dt->devs[0].dev_major == origin->devs[0].dev_major &&
+                        dt->devs[0].dev_minor == origin->devs[0].dev_minor;
+            int area =
+                same ? graph_by_number(t.g, dt->devs[1].dev_major, dt->devs[1].dev_minor) : -1;
+            if (same) {
+                r = area < 0 ? end_unknown(t, NULL, "no-leaf", t.g->items[i].node, e)
+                             : go_block(t, area, e);
+            }
+        }
+    }
+    return r;
+}
+
 static int go_target(struct trail t, const struct blk *x, size_t n, struct err *e)
 {
     const struct dm_target *dt = &x->dm.targets[n];
@@ -279,6 +302,9 @@ static int go_target(struct trail t, const struct blk *x, size_t n, struct err *
         } else if (!seen_before(&x->dm, n, below)) {
             r = go_block(next, index, e);
         }
+    }
+    if (r == 0 && dt->n_devs > 0 && strcmp(dt->type, "snapshot-origin") == 0) {
+        r = go_snapshots(t, dt, e);
     }
     if (dt->n_devs == 0 && dt->kind != DM_NOTHING && r == 0) {
         r = end_unknown(t, NULL, "unknown-layer", dt->type, e);
