@@ -32,6 +32,8 @@ static int note_trouble(struct check_result *ret, int rc, const struct err *from
     return 0;
 }
 
+/* Troubles that are not memory end in ret->reason; the caller goes on, since findings of the other
+ * parts still count. */
 static int run_part(struct judge *j, const char *text, struct check_reads *r, size_t part,
                     struct result_rows *rows, struct check_result *ret, struct err *e)
 {

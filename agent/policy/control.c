@@ -97,6 +97,7 @@ static int tally_findings(const struct leg_context *x, const struct check_result
     return rc;
 }
 
+/* A check that does not count here leaves a word of advice and nothing else. */
 static int tally_check(const struct leg_context *x, const struct citation *leg, struct tally *t,
                        struct err *e)
 {
@@ -157,6 +158,7 @@ enum rank {
     RANK_PASS
 };
 
+/* The same order as decide(), so that a group is what it would be as a control of its own. */
 static enum rank tally_rank(const struct tally *t)
 {
     if (t->fails > 0) {
@@ -189,6 +191,7 @@ static int merge_list(struct strv *to, const struct strv *from, struct err *e)
     return rc;
 }
 
+/* The best group becomes part of the control's own legs: what is demanded besides still counts. */
 static int merge_tally(struct tally *to, const struct tally *from, struct err *e)
 {
     to->fails += from->fails;

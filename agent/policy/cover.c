@@ -56,6 +56,8 @@ static bool value_text(const json_t *value, struct str *out)
     return cell_as_text(&c, out);
 }
 
+/* A column that the finding does not have is no match: a scope must never grow by a typing error.
+ */
 static int member_matches(const char *key, const json_t *value, const struct check_result *check,
                           size_t finding, bool *ret, struct err *e)
 {
@@ -144,6 +146,7 @@ static void last_day(const char *signed_at, const char *every, char buf[16])
     }
 }
 
+/* How often the control asks for the statement, "" if it does not say. */
 static const char *every_of(const struct control *c, const char *statement)
 {
     for (size_t i = 0; i < c->n_attests; i++) {

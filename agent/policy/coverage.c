@@ -79,6 +79,7 @@ static void framework_json(struct json_out *j, const struct framework *fw,
     jout_close(j, '}');
 }
 
+/* One line per kind, with the ids: the question is always "which ones". */
 static void framework_text(struct str *out, const struct framework *fw, enum lang lang,
                            const size_t counts[N_DECIDERS])
 {

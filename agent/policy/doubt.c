@@ -100,6 +100,8 @@ static int text_leans(const char *text, const char *table, const struct owed_not
     return rc;
 }
 
+/* Looks at each statement that names such a table directly, and at the SQL of each view between.
+ * One that does not leave the declared rows out leans on the list. */
 static int leans_on_owed(struct judge *j, const struct check *c, const struct check_reads *r,
                          const char *list, bool *ret, struct err *e)
 {
@@ -151,6 +153,8 @@ static bool leans_on_table(const struct judge *j, const struct check_reads *r, c
     return false;
 }
 
+/* Neither declared nor said to be none. An empty list without the word is open: otherwise leaving
+ * a declaration out would look better than making it. */
 static bool list_is_open(const struct judge *j, const char *list, const char *table)
 {
     const struct fact_table *t = facts_find(j->facts, table);
@@ -163,6 +167,7 @@ static bool list_is_open(const struct judge *j, const char *list, const char *ta
     return said == NULL || strcmp(said, "none") != 0;
 }
 
+/* `unknown:` is not asked: it may well look for what nobody declared. */
 static int find_undeclared(struct judge *j, const struct check *c, const struct check_reads *r,
                            char reason[256], struct err *e)
 {
@@ -268,6 +273,8 @@ static int column_doubt(const struct judge *j, const struct check *c, const stru
     return 0;
 }
 
+/* Over every table and view whose column was read, not only the rows that the query wanted: what
+ * is NULL in a condition is what made the row go missing. */
 static int find_null(struct judge *j, const struct check *c, const struct sql_reads *r,
                      char reason[256], struct err *e)
 {

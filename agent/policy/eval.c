@@ -96,6 +96,8 @@ bool check_selected(const struct check *c, const struct framework *fw, const cha
     return false;
 }
 
+/* A drift query that fails or hits a bound is not an error of the inspection: its rows are not
+ * known, which is neither same nor changed. */
 static int judge_drift(struct judge *j, const struct control *c, struct drift_result *ret,
                        struct err *e)
 {
@@ -185,6 +187,7 @@ struct outcome {
     bool fails, unknown, decided;
 };
 
+/* With single checks asked for, their own verdicts are the answer: papers belong to controls. */
 static void checks_outcome(const struct evaluation *ev, struct outcome *o)
 {
     for (size_t i = 0; i < ev->n_checks; i++) {

@@ -101,6 +101,7 @@ void judge_close(struct judge *j)
     *j = (struct judge){0};
 }
 
+/* Tables are filled when first read: most checks read two or three of sixty. */
 static int load_raw(struct judge *j, const struct sql_reads *r, struct err *e)
 {
     for (size_t i = 0; i < j->n_tables && i < r->n; i++) {
@@ -147,6 +148,7 @@ static int view_fill(struct judge *j, struct view_slot *slot, size_t index, stru
     return rc;
 }
 
+/* A view that cannot be made fails every check that reads it, and is not tried again. */
 static int make_views(struct judge *j, const struct sql_reads *r, struct err *e)
 {
     for (size_t i = j->views.first; i < r->n; i++) {

@@ -48,6 +48,7 @@ static void both_languages(struct lint *l, const struct text2 *t, const char *na
 
 /* --- checks --- */
 
+/* A check that was never seen to fail proves nothing when it passes. */
 static void lint_tests(struct lint *l, const struct check *c)
 {
     static const enum verdict wanted[] = {VERDICT_PASS, VERDICT_FAIL, VERDICT_UNKNOWN};
@@ -79,6 +80,7 @@ static void lint_placeholders(struct lint *l, const char *text, const struct str
     }
 }
 
+/* By place: what lies in the directory of the shipped rules. */
 static bool is_shipped(const char *file)
 {
     const char *dir = policy_default_dir();
@@ -128,6 +130,7 @@ static int lint_statement(struct lint *l, const char *text, struct sql_reads *re
     return 0;
 }
 
+/* A misspelt name would silently exempt nothing, or later something else. */
 static void lint_null_ok(struct lint *l, const struct check *c)
 {
     for (size_t i = 0; c->null_ok != NULL && c->null_ok[i] != NULL; i++) {
@@ -206,6 +209,7 @@ static int lint_check(struct lint *l, size_t index, struct err *e)
 
 /* --- views --- */
 
+/* Views are rules too: what they do with rows decides verdicts. */
 static int lint_view(struct lint *l, const struct view *v, struct err *e)
 {
     CLEANUP(str) struct str text = STR_INIT(512);
@@ -242,6 +246,7 @@ static bool has_check(const struct policy *p, const struct check *c)
     return false;
 }
 
+/* The loader refuses unknown checks in files; rules put together otherwise are looked at here. */
 static void lint_legs(struct lint *l, const struct control *c, const struct citation *legs,
                       size_t n)
 {

@@ -63,6 +63,7 @@ static int statement_open(struct statement *s, const char *text, struct err *e)
     return s->nomem ? err_nomem(e) : 0;
 }
 
+/* NULL for names that WITH or an alias made: nothing is declared of those. */
 static const struct table *table_of(const struct statement *s, size_t token)
 {
     char name[128];
@@ -124,6 +125,7 @@ static const struct column *resolve(const struct statement *s, size_t i)
 
 /* --- stars, joins by name, quotes, collations --- */
 
+/* What can be told from single words. */
 static void rule_words(struct statement *s)
 {
     const struct tokens *t = &s->t;
@@ -159,6 +161,7 @@ static bool says_not_null(const struct statement *s, const struct select *sel, s
     return false;
 }
 
+/* One NULL in the list makes NOT IN unknown for every row: the check would find nothing. */
 static void rule_not_in(struct statement *s)
 {
     const struct tokens *t = &s->t;
@@ -296,6 +299,7 @@ static bool is_aggregate(const struct tokens *t, size_t i)
     return true;
 }
 
+/* Addition of reals is not associative, so the sum depends on the order of rows. */
 static void rule_reals(struct statement *s)
 {
     const struct tokens *t = &s->t;
@@ -318,6 +322,7 @@ static void rule_reals(struct statement *s)
     }
 }
 
+/* By the bare name: m.role and role are the same column within one SELECT. */
 static bool clause_names(const struct statement *s, const struct select *sel, size_t clause,
                          const char *name, size_t n)
 {
@@ -349,6 +354,7 @@ static bool is_alias(const struct tokens *t, size_t i)
             t->items[i - 1].kind == TOKEN_STRING || t->items[i - 1].kind == TOKEN_NUMBER);
 }
 
+/* SQLite takes the value of some row of the group; which one depends on its version. */
 static void bare_columns(struct statement *s, const struct select *sel, size_t from, size_t to)
 {
     const struct tokens *t = &s->t;
@@ -419,6 +425,7 @@ static bool order_is_total(const struct statement *s, const struct select *sel)
     return any;
 }
 
+/* Without a total order the engine may keep any rows. */
 static void rule_limit(struct statement *s)
 {
     for (size_t k = 0; k < s->n_selects; k++) {

@@ -48,6 +48,7 @@ static int mutant_take(struct mutant *m, size_t i, struct err *e)
     return 0;
 }
 
+/* A connection of its own each time: slower than changing one, and nothing can be left over. */
 static int verdict_of(struct mutant *m, enum verdict *ret, struct err *e)
 {
     CLEANUP(judge) struct judge j = {0};
@@ -119,6 +120,7 @@ static void add_keys(const struct fact_table *t, size_t row, struct str *out)
     }
 }
 
+/* NULL is tried only where it matters: some value there would be a failure. */
 static int mutate_cell(struct mutant *m, size_t row, size_t column, struct str *out, size_t *ret_n,
                        struct err *e)
 {
@@ -144,6 +146,7 @@ static int mutate_cell(struct mutant *m, size_t row, size_t column, struct str *
     return rc;
 }
 
+/* KEY cells are never NULL and are left alone. */
 static int mutate_table(struct mutant *m, size_t index, uint64_t columns, struct str *out,
                         size_t *ret_n, struct err *e)
 {

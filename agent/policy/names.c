@@ -77,6 +77,7 @@ static bool is_setting_word(const char *word)
     return false;
 }
 
+/* Accounts below UID_MIN belong to the system; their names are in every manual. */
 static int add_account(struct names *n, const struct fact_table *users, size_t row, int name_at,
                        int uid_at, int64_t uid_min, struct err *e)
 {
@@ -94,6 +95,7 @@ static int add_account(struct names *n, const struct fact_table *users, size_t r
     return strv_add(system ? &n->system : &n->words, name->v.t.p, e);
 }
 
+/* A worker's name is a name even if the host has no such account yet. */
 static int collect(struct names *n, const struct fact_table *users,
                    const struct fact_table *workers, int64_t uid_min, struct err *e)
 {
@@ -184,6 +186,7 @@ static void insert(struct pseudonym **sorted, size_t n, size_t at, struct pseudo
     sorted[at] = item;
 }
 
+/* 64 bits of the HMAC: enough for the few hundred texts of a host to stay apart. */
 static int pseudonym_of(struct names *n, const char *plain, const char **ret, struct err *e)
 {
     struct pseudonyms *p = n->given;
@@ -254,6 +257,7 @@ static bool letter(char c)
     return isalnum((unsigned char)c) || c == '_' || ((unsigned char)c & 0x80U) != 0;
 }
 
+/* What the longest possible name at a place may be made of. */
 static bool run_char(char c)
 {
     return letter(c) || c == '.' || c == '-';

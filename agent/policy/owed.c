@@ -21,6 +21,7 @@ static const char *text_at(const struct fact_table *t, size_t row, int column)
     return c->type == CELL_TEXT ? c->v.t.p : "";
 }
 
+/* By the text as written in the site: the probe reports the path in those words. */
 static bool is_declared(const struct fact_table *declared, const char *name)
 {
     for (size_t i = 0; declared != NULL && i < declared->n_rows; i++) {

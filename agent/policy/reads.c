@@ -96,6 +96,7 @@ int read_pass_add(struct read_pass *r, const char *text, struct sql_reads *all,
     return rc == 0 ? sql_reads_merge(all, &here, e) : rc;
 }
 
+/* Views are resolved: probes fill raw tables only. Their columns stay listed, for who explains. */
 static int read_set_from(const struct read_pass *r, const struct sql_reads *reads,
                          struct read_set *ret, struct err *e)
 {
@@ -126,6 +127,7 @@ static int read_set_from(const struct read_pass *r, const struct sql_reads *read
     return 0;
 }
 
+/* All three statements, whether or not they would run: what applies is not known yet. */
 static int read_check(struct read_pass *r, const struct check *c, struct sql_reads *all,
                       struct err *e)
 {
@@ -140,6 +142,7 @@ static int read_check(struct read_pass *r, const struct check *c, struct sql_rea
     return 0;
 }
 
+/* Drift is recorded at every scan, so its tables are always needed. */
 static int read_drifts(struct read_pass *r, const struct framework *fw, struct sql_reads *all,
                        struct err *e)
 {

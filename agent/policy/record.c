@@ -61,6 +61,7 @@ static bool is_recorded(const struct recorder *r, const struct table *t)
            (t->kind == TABLE_SITE && owed_needs(r, t->name));
 }
 
+/* The rule of what leaves the host, in one place. */
 static bool column_recorded(const struct read_set *reads, const struct table *t,
                             const struct column *c)
 {
@@ -91,6 +92,7 @@ static struct table *recorded_decl(const struct read_set *reads, const struct ta
     return decl;
 }
 
+/* Words of a vocabulary are compared with literals by the rules, and are no names. */
 static int record_text(struct recorder *r, const struct column *c, const struct cell *from,
                        struct fact_table *t, struct cell *to, struct err *e)
 {
@@ -145,6 +147,7 @@ static int copy_rows(const struct fact_table *t, struct fact_table *ret, struct 
     return 0;
 }
 
+/* On a copy: the next contract needs the rows that this one leaves out. */
 static int record_owed_table(struct recorder *r, const struct fact_table *t, const size_t *columns,
                              struct fact_table *to, struct err *e)
 {
@@ -189,6 +192,8 @@ static int record_table(struct recorder *r, const struct fact_table *t, struct e
     return rc;
 }
 
+/* Facts first, the site's tables from the contract's own view of them: whatever site_ tables the
+ * raw facts may hold are another contract's as well. */
 static int record_all(struct recorder *r, const struct facts *from, bool site, struct err *e)
 {
     int rc = 0;
@@ -201,6 +206,7 @@ static int record_all(struct recorder *r, const struct facts *from, bool site, s
     return rc;
 }
 
+/* Only what is recorded: evidence says nothing of tables it does not hold. */
 static int record_owed_notes(struct recorder *r, struct err *e)
 {
     struct fact_table *notes = NULL;
@@ -227,6 +233,7 @@ static struct cell *cell_named(struct fact_table *t, size_t row, const char *col
     return at >= 0 && row < t->n_rows ? &t->cells[row * t->decl->n_columns + (size_t)at] : NULL;
 }
 
+/* Permissions run by days of the authority's place, not of the machine's. */
 static int set_local_date(struct recorder *r, struct err *e)
 {
     struct fact_table *scan = facts_find(&r->out, table_scan.name);
@@ -290,6 +297,7 @@ static int by_importance(const void *a, const void *b)
     return strcmp(x->t->decl->name, y->t->decl->name);
 }
 
+/* The state goes to probe_status too: a table cut here is unknown to whoever redoes the verdict. */
 static void cut_table(struct fact_table *t, size_t room)
 {
     size_t used = 0;
@@ -334,6 +342,7 @@ static int apply_cap(struct recorder *r, struct err *e)
 
 /* --- probe_status as recorded: rows of recorded tables, and what recording did to them --- */
 
+/* Rows of tables that are not recorded are left out: they would tell what else was inspected. */
 static int fix_status(struct recorder *r, struct err *e)
 {
     struct fact_table *status = facts_find(&r->out, table_probe_status.name);

@@ -119,6 +119,8 @@ static int deny(struct sql *s, const char *what, const char *name)
     return SQLITE_DENY;
 }
 
+/* One READ that the compiler announces. Which column is noted here is what decides whether a NULL
+ * in it matters, so an unknown name is refused rather than passed over. */
 static int authorize_read(struct sql *s, const char *table, const char *column)
 {
     if (is_json_table(table)) {
@@ -150,6 +152,8 @@ static int authorize_read(struct sql *s, const char *table, const char *column)
     return SQLITE_OK;
 }
 
+/* Called by the compiler for each thing that a statement would do. Anything not named is refused,
+ * also what a later SQLite may invent. */
 static int authorize(void *arg, int action, const char *a, const char *b, const char *c,
                      const char *d)
 {
@@ -175,6 +179,7 @@ static int authorize(void *arg, int action, const char *a, const char *b, const 
 
 /* --- bounds --- */
 
+/* The heap is the process's: where other threads use SQLite too this errs by what they take. */
 static int on_progress(void *arg)
 {
     struct sql *s = arg;
@@ -197,6 +202,8 @@ int sql_own_exec(struct sql *s, const char *text, struct err *e)
     return sqlite3_exec(s->db, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : sql_engine_error(s, e);
 }
 
+/* What the engine offers and no check needs is switched off, so that a hole in one fence is not
+ * a way out. References: sqlite.org/security.html, "Untrusted SQL Inputs". */
 static int harden(struct sql *s, struct err *e)
 {
     static const struct {
@@ -285,6 +292,7 @@ void sql_close(struct sql *s)
 
 /* --- making and filling tables --- */
 
+/* Names may come from evidence, hence from anybody: quoted and doubled, never pasted. */
 static void add_identifier(struct str *out, const char *name)
 {
     str_add_char(out, '"');
@@ -369,6 +377,7 @@ int sql_create(struct sql *s, const struct table *decl, struct err *e)
     return 0;
 }
 
+/* STATIC: the facts outlive the statement that inserts them. */
 static int bind_cell(sqlite3_stmt *st, int n, const struct cell *c)
 {
     switch (c->type) {
@@ -384,6 +393,7 @@ static int bind_cell(sqlite3_stmt *st, int n, const struct cell *c)
     }
 }
 
+/* A row at a time through one statement: facts are small, and this needs no second copy. */
 static int load_rows(struct sql *s, sqlite3_stmt *st, const struct fact_table *t, struct err *e)
 {
     size_t n = t->decl->n_columns;

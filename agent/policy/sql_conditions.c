@@ -80,6 +80,8 @@ static bool same_name(const struct token *a, const struct token *b)
     return a->n == b->n && strncasecmp(a->p, b->p, a->n) == 0;
 }
 
+/* Counts the sources that an unqualified name may belong to: with more than one it is not known
+ * whose column was tested, and then nobody's was. */
 static bool on_source(size_t table, size_t alias, void *arg)
 {
     struct question *q = arg;

@@ -122,6 +122,7 @@ struct concat {
     char separator[16];
 };
 
+/* Parts are kept until the end, since only then can they be sorted; bytes are bounded meanwhile. */
 static void concat_step(sqlite3_context *ctx, int n, sqlite3_value **v)
 {
     struct concat *c = sqlite3_aggregate_context(ctx, (int)sizeof *c);
@@ -149,6 +150,7 @@ static void concat_step(sqlite3_context *ctx, int n, sqlite3_value **v)
     }
 }
 
+/* Also called when a statement is broken off: then it only frees. */
 static void concat_final(sqlite3_context *ctx)
 {
     struct concat *c = sqlite3_aggregate_context(ctx, 0);

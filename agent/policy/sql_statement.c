@@ -6,6 +6,7 @@
 #include "agent/policy/result.h"
 #include "agent/policy/sql_internal.h"
 
+/* The engine's own words for a refusal are "not authorized": say what was refused instead. */
 static int statement_error(struct sql *s, struct err *e)
 {
     if (sqlite3_errcode(s->db) == SQLITE_NOMEM) {
@@ -136,6 +137,8 @@ static int note_open(struct sql *s, int p1, int p2, int cursors[MAX_CURSORS], st
     return 0;
 }
 
+/* Column reads are taken from the program too: a column that is joined by name is compared by a
+ * Column instruction although nobody wrote it. */
 static int read_program(struct sql *s, sqlite3_stmt *st, struct sql_reads *r, struct err *e)
 {
     int cursors[MAX_CURSORS] = {0};
@@ -269,6 +272,7 @@ static int take_row(sqlite3_stmt *st, struct result_rows *r, size_t *bytes, stru
     return rc;
 }
 
+/* Too big a value is a bound like any other: it is hit here and perhaps not elsewhere. */
 static int collect_rows(struct sql *s, sqlite3_stmt *st, struct result_rows *r, struct err *e)
 {
     size_t bytes = 0;

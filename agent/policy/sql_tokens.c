@@ -12,6 +12,7 @@ void tokens_done(struct tokens *t)
     *t = (struct tokens){0};
 }
 
+/* As SQLite: every byte above ASCII may stand in a name. */
 static bool word_char(char c)
 {
     return isalnum((unsigned char)c) || c == '_' || c == '$' || ((unsigned char)c & 0x80U) != 0;
@@ -51,6 +52,7 @@ static const char *scan_quoted(const char *p, struct token *ret)
     return *q != '\0' ? q + 1 : q;
 }
 
+/* Only the operators of two characters matter here; a third would read as two tokens. */
 static const char *scan_operator(const char *p, struct token *ret)
 {
     static const char *const twos[] = {"||", "<>", "!=", "==", "<=", ">=", "<<", ">>"};

@@ -38,6 +38,8 @@ struct view_slot *view_at(const struct view_set *v, size_t index)
     return index >= v->first && index - v->first < v->n ? &v->slots[index - v->first] : NULL;
 }
 
+/* By position and name: flags are declared per column, and a column in another's place would
+ * carry the wrong ones. */
 static int columns_match(const struct view *view, const struct strv *names, struct err *e)
 {
     const struct table *t = &view->decl;
@@ -54,6 +56,7 @@ static int columns_match(const struct view *view, const struct strv *names, stru
     return 0;
 }
 
+/* Known once per connection, since the declared tables do not change under it. */
 static int view_learn(struct view_set *v, struct view_slot *slot, struct err *e)
 {
     CLEANUP(strv) struct strv names = {0};
