@@ -253,10 +253,13 @@ static int compare_keys(const void *a, const void *b)
 /* The names from `first` on belong to the object that ends here. */
 static int close_object(struct scan *s, size_t first)
 {
-    struct key *k = s->keys + first;
     size_t n = s->n_keys - first;
     bool twice = false;
     s->n_keys = first;
+    if (n < 2) {
+        return 0; /* perhaps no name was ever stored, and there is no list to point into */
+    }
+    struct key *k = s->keys + first;
     if (n > 12) {
         qsort(k, n, sizeof(*k), compare_keys);
         for (size_t i = 1; i < n && !twice; i++) {

@@ -20,8 +20,9 @@ static void require(bool holds)
     }
 }
 
-/* Where the two readers may differ: depth (ours is lower), numbers that jansson cannot hold, and
- * bare scalars, which base/json.h does not take. */
+/* Where the two readers may differ: depth (ours is lower), numbers that jansson cannot hold, bare
+ * scalars, which base/json.h does not take, and a NUL after a number, which jansson 2.14 swallows.
+ */
 static void compare_readers(const char *text, size_t n)
 {
     struct jspan span = {0};
@@ -30,7 +31,7 @@ static void compare_readers(const char *text, size_t n)
     int a = jscan_check("fuzz", text, n, &span, &ours);
     int b = json_parse("fuzz", text, n, &json, &theirs);
     if (a != 0 && b == 0) {
-        require(strstr(ours.msg, "nested too deeply") != NULL);
+        require(strstr(ours.msg, "nested too deeply") != NULL || memchr(text, '\0', n) != NULL);
     }
     if (a == 0 && b != 0) {
         require((*span.p != '{' && *span.p != '[') || strstr(theirs.msg, "too big") != NULL ||
