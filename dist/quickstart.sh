@@ -55,10 +55,10 @@ say "1/7 packages for building and running (dist/deps.sh)"
 say "2/7 build and install below $prefix"
 mkdir -p "$home"
 chmod 0755 "$home"
-if ! grep -qsxF "CMAKE_HOME_DIRECTORY:INTERNAL=$top" "$build/CMakeCache.txt"; then
+if ! { grep -qsxF "CMAKE_HOME_DIRECTORY:INTERNAL=$top" "$build/CMakeCache.txt" && [ -f "$build/build.ninja" ]; }; then
     rm -rf "$build" # nothing yet, or of another checkout
 fi
-cmake -S "$top" -B "$build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$prefix" -DBUILD_TESTING=OFF >"$home/build.log" 2>&1 ||
+cmake -S "$top" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$prefix" -DBUILD_TESTING=OFF >"$home/build.log" 2>&1 ||
     die "configuring failed: see $home/build.log"
 cmake --build "$build" --parallel "$(nproc)" >>"$home/build.log" 2>&1 || die "building failed: see $home/build.log"
 cmake --install "$build" >>"$home/build.log" 2>&1 || die "installing failed: see $home/build.log"
