@@ -174,8 +174,9 @@ int gather_dm(const struct host *h, struct disk_state *s, struct err *e)
             continue;
         }
         if (s->is_live && !is_open) {
-            /* ERR_ABSENT here means that it cannot be asked, not that there is nothing to ask. */
-            if (host_open_fd(h, DM_CONTROL, O_RDWR, &control_fd, &no_control) < 0 &&
+            /* Read-only is enough for ioctl(2) and all that CAP_DAC_READ_SEARCH opens.
+             * ERR_ABSENT here means that it cannot be asked, not that there is nothing to ask. */
+            if (host_open_fd(h, DM_CONTROL, O_RDONLY, &control_fd, &no_control) < 0 &&
                 no_control.code == ERR_ABSENT) {
                 no_control.code = ERR_DENIED;
             }
