@@ -157,6 +157,11 @@ const struct check_result *evaluation_check(const struct evaluation *ev, const c
 int evaluation_exit_code(const struct evaluation *const *evs, size_t n);
 
 /* --- ad hoc SQL (tenken query): views materialised, bounded, read only --- */
+/* Fills up probe_status of *f (after scan_tables_add) for people's queries: a row not-run for each
+ * fact table of the schema that *f does not hold, and one per view with the worst state of its
+ * bases. ERR_NOMEM, ERR_INVALID a view's SQL is wrong. */
+int probe_status_complete(struct facts *f, const struct policy *p, schema_list schema,
+                          struct err *e) MUST_USE;
 int sql_query(const struct policy *p, const struct facts *f, const char *sql,
               struct result_rows *ret, struct err *e) MUST_USE;
 void result_rows_done(struct result_rows *r);
