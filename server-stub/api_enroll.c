@@ -163,9 +163,9 @@ static int enroll_end(struct request *rq, struct err *e)
     }
     en->now_s = time_now_s();
     const char *collector = sign_key_id(rq->server->collector->key);
-    struct store *s = server_take(rq->server);
-    int rc = token_check(s, collector, en->token, false, en->now_s, &en->row, e);
-    server_give(rq->server, s);
+    struct reader *r = server_take(rq->server);
+    int rc = token_check(r->store, collector, en->token, false, en->now_s, &en->row, e);
+    server_give(rq->server, r);
     if (rc == ERR_MISMATCH) {
         answer_error(rq, 401, "token", e->msg);
         return 0;

@@ -56,9 +56,9 @@ static int take_line(void *arg, const char *text, size_t n, struct err *e)
 {
     struct batch *b = arg;
     struct line *line = &b->lines[b->n++]; /* unpack gives at most UNPACK_LINES_MAX */
-    struct store *s = server_take(b->rq->server);
-    int rc = ingest_check(s, text, n, &line->in, &line->no, e);
-    server_give(b->rq->server, s);
+    struct reader *r = server_take(b->rq->server);
+    int rc = ingest_check(r->store, r->packer, text, n, &line->in, &line->no, e);
+    server_give(b->rq->server, r);
     if (rc == 0 && line->in != NULL) {
         limit_line(b, line);
     }

@@ -55,17 +55,17 @@ static int metrics_end(struct request *rq, struct err *e)
 {
     struct token_row token;
     struct store_counts counts;
-    struct store *s = server_take(rq->server);
+    struct reader *r = server_take(rq->server);
     int rc = 0;
-    if (rq->from_loopback || request_authorised(rq, s, &token)) {
-        rc = store_count(s, &counts, e);
+    if (rq->from_loopback || request_authorised(rq, r->store, &token)) {
+        rc = store_count(r->store, &counts, e);
         if (rc == 0) {
             write_metrics(rq, &counts);
             rq->answer.status = 200;
             rq->answer.type = "text/plain; version=0.0.4; charset=utf-8";
         }
     }
-    server_give(rq->server, s);
+    server_give(rq->server, r);
     return rc;
 }
 

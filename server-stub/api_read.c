@@ -244,23 +244,24 @@ static int finish_json(struct request *rq)
 }
 
 /* Takes a connection and looks at the token. NULL: answered. */
-static struct store *begin_read(struct request *rq, struct token_row *token)
+static struct reader *begin_read(struct request *rq, struct token_row *token)
 {
-    struct store *s = server_take(rq->server);
-    if (request_authorised(rq, s, token)) {
-        return s;
+    struct reader *r = server_take(rq->server);
+    if (request_authorised(rq, r->store, token)) {
+        return r;
     }
-    server_give(rq->server, s);
+    server_give(rq->server, r);
     return NULL;
 }
 
 static int hosts_end(struct request *rq, struct err *e)
 {
     struct token_row token;
-    struct store *s = begin_read(rq, &token);
-    if (s == NULL) {
+    struct reader *r = begin_read(rq, &token);
+    if (r == NULL) {
         return 0;
     }
+    struct store *s = r->store;
     struct json_out j;
     jout_begin(&j, &rq->answer.body, false);
     struct host_view v = {.s = s, .j = &j, .scope = token.contract};
@@ -268,7 +269,7 @@ static int hosts_end(struct request *rq, struct err *e)
     int rc = store_each_host(s, token.contract, write_host, &v, e);
     jout_close(&j, ']');
     str_add_char(&rq->answer.body, '\n');
-    server_give(rq->server, s);
+    server_give(rq->server, r);
     return rc == 0 ? finish_json(rq) : rc;
 }
 
@@ -283,10 +284,11 @@ static int host_visible(struct store *s, const char *keyid, const char *scope, b
 static int host_end(struct request *rq, struct err *e)
 {
     struct token_row token;
-    struct store *s = begin_read(rq, &token);
-    if (s == NULL) {
+    struct reader *r = begin_read(rq, &token);
+    if (r == NULL) {
         return 0;
     }
+    struct store *s = r->store;
     struct json_out j;
     jout_begin(&j, &rq->answer.body, false);
     struct host_view v = {.s = s, .j = &j, .scope = token.contract, .whole = true};
@@ -295,7 +297,7 @@ static int host_end(struct request *rq, struct err *e)
     if (rc == 0 && visible) {
         rc = store_host_get(s, rq->args[0], write_host, &v, e);
     }
-    server_give(rq->server, s);
+    server_give(rq->server, r);
     if ((rc == 0 && !visible) || (rc == ERR_ABSENT && !v.seen)) {
         answer_error(rq, 404, "host", "no such host");
         return 0;
@@ -357,13 +359,14 @@ static int write_record(void *arg, const struct record *r, struct err *e)
 static int record_end(struct request *rq, struct err *e)
 {
     struct token_row token;
-    struct store *s = begin_read(rq, &token);
-    if (s == NULL) {
+    struct reader *r = begin_read(rq, &token);
+    if (r == NULL) {
         return 0;
     }
+    struct store *s = r->store;
     struct record_view v = {.rq = rq, .scope = token.contract};
     int rc = store_evidence_get(s, rq->args[0], write_record, &v, e);
-    server_give(rq->server, s);
+    server_give(rq->server, r);
     if (rc == ERR_ABSENT || v.hidden) {
         answer_error(rq, 404, "evidence", "no such evidence");
         return 0;
@@ -374,10 +377,11 @@ static int record_end(struct request *rq, struct err *e)
 static int month_end(struct request *rq, struct err *e)
 {
     struct token_row token;
-    struct store *s = begin_read(rq, &token);
-    if (s == NULL) {
+    struct reader *r = begin_read(rq, &token);
+    if (r == NULL) {
         return 0;
     }
+    struct store *s = r->store;
     CLEANUP(month) struct month m;
     month_init(&m);
     const struct month_request month = {.contract = rq->args[0],
@@ -387,7 +391,7 @@ static int month_end(struct request *rq, struct err *e)
                                         .now_s = time_now_s()};
     bool hidden = token.contract[0] != '\0' && strcmp(token.contract, rq->args[0]) != 0;
     int rc = hidden ? ERR_ABSENT : month_load(s, &month, &m, e);
-    server_give(rq->server, s);
+    server_give(rq->server, r);
     if (rc == ERR_ABSENT) {
         answer_error(rq, 404, "contract", "nothing is known of this contract");
         return 0;

@@ -20,6 +20,7 @@
 struct importer {
     struct collector collector;
     struct store *store;
+    struct packer *packer;
     const char *file;
     struct ingest *batch[BATCH];
     size_t n_batch;
@@ -68,7 +69,7 @@ static int take_line(struct importer *im, const char *text, size_t n, struct err
 {
     struct refusal no;
     struct ingest *in = NULL;
-    int rc = ingest_check(im->store, text, n, &in, &no, e);
+    int rc = ingest_check(im->store, im->packer, text, n, &in, &no, e);
     if (rc != 0) {
         return rc;
     }
@@ -249,12 +250,16 @@ int cmd_import(int argc, char **argv)
     if (rc == 0) {
         rc = store_open(store_dir, STORE_WRITE, &im.store, &e);
     }
+    if (rc == 0) {
+        rc = packer_new(&im.packer, &e);
+    }
     if (rc == 0 && enroll != NULL) {
         rc = enroll_key(&im, enroll, contract, &e);
     }
     if (rc == 0) {
         rc = run(&im, n_rest, argv + 1, &refused, &e);
     }
+    packer_free(im.packer);
     store_close(im.store);
     collector_done(&im.collector);
     str_done(&im.receipts);

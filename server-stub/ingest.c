@@ -125,14 +125,42 @@ static int add_verdict(struct jspan control, struct str *out)
     return 0;
 }
 
+/* The members of the predicate that are wanted here, found in one walk: each look-up by name would
+ * pass over the facts again. */
+struct predicate_parts {
+    struct jspan rules, facts, controls;
+};
+
+static struct predicate_parts predicate_parts(const struct envelope *env)
+{
+    struct predicate_parts parts = {{0}, {0}, {0}};
+    const struct {
+        const char *name;
+        struct jspan *to;
+    } wanted[] = {{"rules", &parts.rules}, {"facts", &parts.facts}, {"controls", &parts.controls}};
+    struct jspan predicate = {0}, key = {0}, value = {0};
+    struct jiter it = {0};
+    if (!jspan_member(payload_span(env), "predicate", &predicate) || !jiter_begin(predicate, &it)) {
+        return parts;
+    }
+    while (parts.controls.n == 0 && jiter_next(&it, &key, &value)) {
+        for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+            if (key.n == strlen(wanted[i].name) && memcmp(key.p, wanted[i].name, key.n) == 0) {
+                *wanted[i].to = value;
+            }
+        }
+    }
+    return parts;
+}
+
 /* predicate.controls as lines "id=verdict": all that pages and reports need of an evidence, so that
  * they never unpack payloads. */
-static int read_verdicts(struct jspan predicate, struct str *out)
+static int read_verdicts(struct jspan list, struct str *out)
 {
-    struct jspan list = {0}, control = {0};
+    struct jspan control = {0};
     struct jiter it = {0};
     size_t n = 0;
-    if (!jspan_member(predicate, "controls", &list) || *list.p != '[' || !jiter_begin(list, &it)) {
+    if (list.n == 0 || *list.p != '[' || !jiter_begin(list, &it)) {
         return ERR_MALFORMED;
     }
     while (jiter_next(&it, NULL, &control)) {
@@ -170,15 +198,15 @@ static bool is_date(const char *text)
 
 /* The contract as the site declared it. There is no register of contracts yet: the recorded
  * site_contracts facts are the only source, and pages say "declared". */
-static void read_declaration(struct jspan predicate, struct ingest *in)
+static void read_declaration(struct jspan facts, struct ingest *in)
 {
     static const char *const names[] = {"authority", "work", "starts", "ends", "time_zone"};
-    struct jspan facts = {0}, table = {0}, columns = {0}, rows = {0}, row = {0};
+    struct jspan table = {0}, columns = {0}, rows = {0}, row = {0};
     struct jiter it = {0};
-    if (jspan_member(predicate, "facts", &facts) && *facts.p == '{' &&
-        jspan_member(facts, "site_contracts", &table) && *table.p == '{' &&
-        jspan_member(table, "columns", &columns) && jspan_member(table, "rows", &rows) &&
-        jiter_begin(rows, &it) && jiter_next(&it, NULL, &row)) {
+    if (facts.n > 0 && *facts.p == '{' && jspan_member(facts, "site_contracts", &table) &&
+        *table.p == '{' && jspan_member(table, "columns", &columns) &&
+        jspan_member(table, "rows", &rows) && jiter_begin(rows, &it) &&
+        jiter_next(&it, NULL, &row)) {
         for (size_t i = 0; i < ARRAY_LEN(names); i++) {
             read_cell(columns, row, names[i], &in->declared[i]);
         }
@@ -286,14 +314,37 @@ static int fill_record(const struct envelope *env, struct ingest *in, struct ref
     return 0;
 }
 
-static int pack(const struct envelope *env, struct ingest *in, struct err *e)
+struct packer {
+    ZSTD_CCtx *zstd;
+};
+
+int packer_new(struct packer **ret, struct err *e)
+{
+    struct packer *p = calloc(1, sizeof *p);
+    if (p == NULL || (p->zstd = ZSTD_createCCtx()) == NULL) {
+        free(p);
+        return err_nomem(e);
+    }
+    *ret = p;
+    return 0;
+}
+
+void packer_free(struct packer *p)
+{
+    if (p != NULL) {
+        (void)ZSTD_freeCCtx(p->zstd);
+        free(p);
+    }
+}
+
+static int pack(struct packer *p, const struct envelope *env, struct ingest *in, struct err *e)
 {
     size_t room = ZSTD_compressBound(env->payload_n);
     CLEANUP(free) void *buf = malloc(room > 0 ? room : 1);
     if (buf == NULL) {
         return err_nomem(e);
     }
-    size_t n = ZSTD_compress(buf, room, env->payload, env->payload_n, PACK_LEVEL);
+    size_t n = ZSTD_compressCCtx(p->zstd, buf, room, env->payload, env->payload_n, PACK_LEVEL);
     if (ZSTD_isError(n)) {
         return err_set(e, ERR_INTERNAL, "zstd: %s", ZSTD_getErrorName(n));
     }
@@ -323,16 +374,16 @@ static int check_statement(const struct envelope *env, struct ingest *in, struct
     if (rc != 0) {
         return rc;
     }
-    struct jspan predicate = {0}, rules = {0}, unmodified = {0};
-    if (!jspan_member(payload_span(env), "predicate", &predicate) ||
-        read_verdicts(predicate, &in->verdicts) != 0) {
+    struct jspan unmodified = {0};
+    const struct predicate_parts parts = predicate_parts(env);
+    if (read_verdicts(parts.controls, &in->verdicts) != 0) {
         return refuse(no, 422, "schema", "predicate.controls is not a list of {id, verdict}");
     }
-    in->record.rules_unmodified = jspan_member(predicate, "rules", &rules) && *rules.p == '{' &&
-                                  jspan_member(rules, "unmodified", &unmodified) &&
+    in->record.rules_unmodified = parts.rules.n > 0 && *parts.rules.p == '{' &&
+                                  jspan_member(parts.rules, "unmodified", &unmodified) &&
                                   *unmodified.p == 't';
     in->record.verdicts = str_text(&in->verdicts);
-    read_declaration(predicate, in);
+    read_declaration(parts.facts, in);
     return fill_record(env, in, no);
 }
 
@@ -362,7 +413,7 @@ static struct ingest *ingest_new(void)
     return in;
 }
 
-int ingest_check(struct store *s, const char *text, size_t n, struct ingest **ret,
+int ingest_check(struct store *s, struct packer *p, const char *text, size_t n, struct ingest **ret,
                  struct refusal *no, struct err *e)
 {
     *no = (struct refusal){.status = 0};
@@ -387,7 +438,7 @@ int ingest_check(struct store *s, const char *text, size_t n, struct ingest **re
         rc = check_contract(s, &in->record, no, e);
     }
     if (rc == 0 && no->status == 0) {
-        rc = pack(&env, in, e);
+        rc = pack(p, &env, in, e);
     }
     if (rc == 0 && no->status == 0) {
         *ret = TAKE_PTR(in);

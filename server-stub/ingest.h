@@ -31,11 +31,22 @@ static inline void cleanup_ingest(struct ingest **in)
     ingest_free(*in);
 }
 
+/* What compressing keeps from one payload to the next (half of its time otherwise goes into setting
+ * it up). Used by one thread at a time. */
+struct packer;
+/* ERR_NOMEM. */
+int packer_new(struct packer **ret, struct err *e) MUST_USE;
+void packer_free(struct packer *p);
+static inline void cleanup_packer(struct packer **p)
+{
+    packer_free(*p);
+}
+
 /* Checks one envelope. First of: 413 too long, 400 not JSON or no envelope, 422 not exactly one
  * signature, 401 key unknown, 403 signature, 422 type, 422 statement or host, 403 contract. s: any
  * connection. Returns 0 with either *ret or no->status set; an error only where the collector
  * itself could not (store, memory). */
-int ingest_check(struct store *s, const char *text, size_t n, struct ingest **ret,
+int ingest_check(struct store *s, struct packer *p, const char *text, size_t n, struct ingest **ret,
                  struct refusal *no, struct err *e) MUST_USE;
 
 /* Stores it and makes the receipt, within the caller's transaction. A repeated digest gets the

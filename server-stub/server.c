@@ -1,6 +1,35 @@
 /* Opening and closing of what a running collector consists of. */
 #include "server-stub/server.h"
 
+#include "server-stub/ingest.h"
+
+static void reader_free(struct reader *r)
+{
+    if (r != NULL) {
+        store_close(r->store);
+        packer_free(r->packer);
+        free(r);
+    }
+}
+
+static int reader_new(const char *dir, struct reader **ret, struct err *e)
+{
+    struct reader *r = calloc(1, sizeof *r);
+    if (r == NULL) {
+        return err_nomem(e);
+    }
+    int rc = store_open(dir, STORE_READ, &r->store, e);
+    if (rc == 0) {
+        rc = packer_new(&r->packer, e);
+    }
+    if (rc != 0) {
+        reader_free(r);
+        return rc;
+    }
+    *ret = r;
+    return 0;
+}
+
 int server_open(struct server *s, const struct collector *c, const struct policy *policy,
                 const struct server_options *o, struct err *e)
 {
@@ -13,7 +42,7 @@ int server_open(struct server *s, const struct collector *c, const struct policy
         rc = writer_start(c->dir, &s->writer, e);
     }
     while (rc == 0 && s->n_free < N_READERS) {
-        rc = store_open(c->dir, STORE_READ, &s->readers[s->n_free], e);
+        rc = reader_new(c->dir, &s->readers[s->n_free], e);
         s->n_free += rc == 0;
     }
     return rc;
@@ -24,7 +53,7 @@ void server_done(struct server *s)
     writer_stop(s->writer);
     ratelimit_free(s->rate);
     while (s->n_free > 0) {
-        store_close(s->readers[--s->n_free]);
+        reader_free(s->readers[--s->n_free]);
     }
     if (s->collector != NULL) {
         (void)pthread_cond_destroy(&s->freed);
@@ -32,21 +61,21 @@ void server_done(struct server *s)
     }
 }
 
-struct store *server_take(struct server *s)
+struct reader *server_take(struct server *s)
 {
     (void)pthread_mutex_lock(&s->lock);
     while (s->n_free == 0) {
         (void)pthread_cond_wait(&s->freed, &s->lock);
     }
-    struct store *store = s->readers[--s->n_free];
+    struct reader *reader = s->readers[--s->n_free];
     (void)pthread_mutex_unlock(&s->lock);
-    return store;
+    return reader;
 }
 
-void server_give(struct server *s, struct store *store)
+void server_give(struct server *s, struct reader *reader)
 {
     (void)pthread_mutex_lock(&s->lock);
-    s->readers[s->n_free++] = store;
+    s->readers[s->n_free++] = reader;
     (void)pthread_cond_signal(&s->freed);
     (void)pthread_mutex_unlock(&s->lock);
 }

@@ -16,6 +16,12 @@ struct counters { /* for /metrics */
     atomic_ullong stored, repeated, refused, limited, requests, enrolled, redone, redo_differs;
 };
 
+/* A connection for reading and what goes with it. */
+struct reader {
+    struct store *store;
+    struct packer *packer;
+};
+
 struct server {
     const struct collector *collector; /* borrowed */
     const struct policy *policy;       /* borrowed; NULL: verdicts are not redone here */
@@ -25,7 +31,7 @@ struct server {
     /* reading connections: taken by one thread at a time */
     pthread_mutex_t lock;
     pthread_cond_t freed;
-    struct store *readers[N_READERS];
+    struct reader *readers[N_READERS];
     size_t n_free;
 };
 
@@ -38,7 +44,8 @@ int server_open(struct server *s, const struct collector *c, const struct policy
 /* Finishes what was submitted. */
 void server_done(struct server *s);
 /* A connection for reading; waits until one is free. */
-struct store *server_take(struct server *s);
-void server_give(struct server *s, struct store *store);
+struct reader *server_take(struct server *s);
+/* Gives it back. */
+void server_give(struct server *s, struct reader *reader);
 
 #endif

@@ -130,6 +130,7 @@ struct bench_store {
     char dir[64];
     struct collector collector;
     struct store *store;
+    struct packer *packer;
 };
 
 static inline void bench_open(struct bench_store *b)
@@ -137,10 +138,12 @@ static inline void bench_open(struct bench_store *b)
     scratch_make(b->dir);
     OK(collector_open(b->dir, true, &b->collector, e));
     OK(store_open(b->dir, STORE_WRITE, &b->store, e));
+    OK(packer_new(&b->packer, e));
 }
 
 static inline void bench_close(struct bench_store *b)
 {
+    packer_free(b->packer);
     store_close(b->store);
     collector_done(&b->collector);
     scratch_remove(b->dir);
@@ -161,7 +164,7 @@ static inline unsigned bench_put(struct bench_store *b, char *envelope)
 {
     struct ingest *in = NULL;
     struct refusal no;
-    OK(ingest_check(b->store, envelope, strlen(envelope), &in, &no, e));
+    OK(ingest_check(b->store, b->packer, envelope, strlen(envelope), &in, &no, e));
     if (in == NULL) {
         fail_msg("refused: %u %s %s", no.status, no.code, no.message);
     }

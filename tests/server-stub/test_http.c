@@ -410,9 +410,9 @@ static void test_together(void **state)
         }
     }
     struct store_counts counts;
-    struct store *s = server_take(&b.server);
-    OK(store_count(s, &counts, e));
-    server_give(&b.server, s);
+    struct reader *reader = server_take(&b.server);
+    OK(store_count(reader->store, &counts, e));
+    server_give(&b.server, reader);
     assert_int_equal(counts.evidence, 96);
     assert_int_equal(counts.flagged, 0);
     assert_true(writer_batches(b.server.writer) <= 97);

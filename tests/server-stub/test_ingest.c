@@ -11,7 +11,7 @@ static void expect_refusal(struct bench_store *b, const char *why, const char *t
 {
     struct ingest *in = NULL;
     struct refusal no;
-    OK(ingest_check(b->store, text, strlen(text), &in, &no, e));
+    OK(ingest_check(b->store, b->packer, text, strlen(text), &in, &no, e));
     if (in != NULL || no.status != status || strcmp(no.code, code) != 0) {
         fail_msg("%s: %u %s (%s), wanted %u %s", why, no.status, in != NULL ? "taken" : no.code,
                  in != NULL ? "" : no.message, status, code);
@@ -145,7 +145,7 @@ static void test_altered_envelopes(void **state)
         struct ingest *in = NULL;
         struct refusal no;
         t[i] = (char)(t[i] ^ 0x02);
-        OK(ingest_check(b.store, t, n, &in, &no, e));
+        OK(ingest_check(b.store, b.packer, t, n, &in, &no, e));
         if (in != NULL) {
             assert_string_equal(in->record.digest, m.digest);
         } else {
@@ -357,7 +357,7 @@ static void test_receipt(void **state)
     for (unsigned i = 0; i < 2; i++) {
         struct ingest *in = NULL;
         struct refusal no;
-        OK(ingest_check(b.store, t, strlen(t), &in, &no, e));
+        OK(ingest_check(b.store, b.packer, t, strlen(t), &in, &no, e));
         OK(store_begin(b.store, e));
         OK(ingest_put(b.store, b.collector.key, 1795000000 + i * 1000, in, e));
         OK(store_commit(b.store, e));
@@ -425,11 +425,13 @@ static void child_receive(const char *dir, char *const texts[KILL_DAYS], int ack
     (void)ptrace(PTRACE_TRACEME, 0, NULL, NULL);
     (void)raise(SIGSTOP);
     int rc = collector_open(dir, false, &c, &e);
+    struct packer *packer = NULL;
     rc = rc == 0 ? store_open(dir, STORE_WRITE, &s, &e) : rc;
+    rc = rc == 0 ? packer_new(&packer, &e) : rc;
     for (unsigned i = 0; rc == 0 && i < KILL_DAYS; i++) {
         struct ingest *in = NULL;
         struct refusal no;
-        rc = ingest_check(s, texts[i], strlen(texts[i]), &in, &no, &e);
+        rc = ingest_check(s, packer, texts[i], strlen(texts[i]), &in, &no, &e);
         rc = rc == 0 ? store_begin(s, &e) : rc;
         rc = rc == 0 ? ingest_put(s, c.key, 1795000000, in, &e) : rc;
         rc = rc == 0 ? store_commit(s, &e) : rc;
@@ -438,6 +440,7 @@ static void child_receive(const char *dir, char *const texts[KILL_DAYS], int ack
         }
         ingest_free(in);
     }
+    packer_free(packer);
     store_close(s);
     /* no leak check: under ptrace the sanitizer cannot do it */
     _exit(rc == 0 ? 0 : 1);
@@ -509,6 +512,8 @@ static void check_after_kill(const char *dir, char *const texts[KILL_DAYS],
     OK(collector_open(dir, false, &c, e));
     OK(store_open(dir, STORE_WRITE, &s, e));
     OK(store_check(s, e));
+    struct packer *packer = NULL;
+    OK(packer_new(&packer, e));
     for (unsigned i = 0; i < KILL_DAYS; i++) {
         struct str receipt = STR_INIT(65536);
         struct err err;
@@ -522,7 +527,7 @@ static void check_after_kill(const char *dir, char *const texts[KILL_DAYS],
     for (unsigned i = 0; i < KILL_DAYS; i++) {
         struct ingest *in = NULL;
         struct refusal no;
-        OK(ingest_check(s, texts[i], strlen(texts[i]), &in, &no, e));
+        OK(ingest_check(s, packer, texts[i], strlen(texts[i]), &in, &no, e));
         OK(store_begin(s, e));
         OK(ingest_put(s, c.key, 1795000000, in, e));
         OK(store_commit(s, e));
@@ -531,6 +536,7 @@ static void check_after_kill(const char *dir, char *const texts[KILL_DAYS],
     }
     OK(store_count(s, &counts, e));
     assert_int_equal(counts.evidence, KILL_DAYS);
+    packer_free(packer);
     store_close(s);
     collector_done(&c);
 }

@@ -284,7 +284,7 @@ static void test_erase(void **state)
     struct ingest *in = NULL;
     struct refusal no;
     char *t = maker_day(&m, 4, "5.4=pass");
-    OK(ingest_check(b.store, t, strlen(t), &in, &no, e));
+    OK(ingest_check(b.store, b.packer, t, strlen(t), &in, &no, e));
     assert_null(in);
     assert_int_equal(no.status, 401);
     free(t);
