@@ -153,6 +153,9 @@ static int fill(struct session *s, const struct read_set *reads, struct err *e)
                            .agent_version = TENKEN_VERSION};
     r = scan_tables_add(&s->scan.facts, &row, e);
     if (r == 0) {
+        r = probe_status_complete(&s->scan.facts, s->policy, s->schema, e);
+    }
+    if (r == 0) {
         r = site_facts(s->site, "", &s->scan.facts, e);
     }
     return r < 0 ? r : owed_apply(&s->scan.facts, s->site, "", e);

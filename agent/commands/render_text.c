@@ -462,41 +462,82 @@ static void put_list(struct page *p, enum verdict v, const char *note)
     put_wrapped(p->out, str_text(&first), 3, str_text(&line));
 }
 
-static void put_advice(struct page *p)
+/* A check that has no say in any verdict here and has something to say. */
+static bool is_advice(const struct page *p, const struct check_result *r)
+{
+    for (size_t k = 0; k < p->j->evaluation->n_controls; k++) {
+        if (check_counts(p->j, p->j->evaluation->controls[k].control, r->check, NULL)) {
+            return false;
+        }
+    }
+    return r->verdict == VERDICT_FAIL || r->verdict == VERDICT_UNKNOWN;
+}
+
+static void put_advised(struct page *p, const struct check_result *r)
 {
     const struct app *app = p->s->app;
-    bool titled = false;
-    for (size_t i = 0; i < p->j->evaluation->n_checks; i++) {
-        const struct check_result *r = &p->j->evaluation->checks[i];
-        bool counts = false;
-        for (size_t k = 0; k < p->j->evaluation->n_controls; k++) {
-            counts =
-                counts || check_counts(p->j, p->j->evaluation->controls[k].control, r->check, NULL);
+    CLEANUP(str) struct str line = STR_INIT((size_t)64 << 10);
+    CLEANUP(str) struct str shown = STR_INIT((size_t)64 << 10);
+    finding_text(app, &r->check->finding, &r->findings, 0, p->j->names, &line);
+    if (r->findings.n_rows > 1) {
+        str_addf(&line, say(app, "（ほか %zu 件）", " (and %zu more)"), r->findings.n_rows - 1);
+    }
+    str_add_terminal(&shown, str_text(&line));
+    put_wrapped(p->out, say(app, " ・ ", " - "), 4, str_text(&shown));
+}
+
+/* All that is unknown for the reason that results[first] has, on one line. */
+static void put_unadvised(struct page *p, size_t first)
+{
+    const struct app *app = p->s->app;
+    const struct evaluation *ev = p->j->evaluation;
+    CLEANUP(str) struct str line = STR_INIT((size_t)64 << 10);
+    CLEANUP(str) struct str shown = STR_INIT((size_t)64 << 10);
+    reason_text(app, ev->checks[first].reason, &line);
+    for (size_t i = first; i < ev->n_checks; i++) {
+        const struct check_result *r = &ev->checks[i];
+        if (is_advice(p, r) && r->verdict == VERDICT_UNKNOWN &&
+            strcmp(r->reason, ev->checks[first].reason) == 0) {
+            str_addf(&line, "%s%s",
+                     i == first ? say(app, "。分からないもの: ", "; so not known: ")
+                                : say(app, "、", "; "),
+                     text_in(app, &r->check->title));
         }
-        if (counts || (r->verdict != VERDICT_FAIL && r->verdict != VERDICT_UNKNOWN)) {
+    }
+    str_add_terminal(&shown, str_text(&line));
+    put_wrapped(p->out, say(app, " ？ ", " ? "), 4, str_text(&shown));
+}
+
+static bool is_first_of_reason(const struct page *p, size_t at)
+{
+    const struct evaluation *ev = p->j->evaluation;
+    for (size_t i = 0; i < at; i++) {
+        if (is_advice(p, &ev->checks[i]) && ev->checks[i].verdict == VERDICT_UNKNOWN &&
+            strcmp(ev->checks[i].reason, ev->checks[at].reason) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void put_advice(struct page *p)
+{
+    const struct evaluation *ev = p->j->evaluation;
+    bool titled = false;
+    for (size_t i = 0; i < ev->n_checks; i++) {
+        if (!is_advice(p, &ev->checks[i])) {
             continue;
         }
         if (!titled) {
-            str_add(p->out, say(app, "\n要改善（判定には含めません）\n",
+            str_add(p->out, say(p->s->app, "\n要改善（判定には含めません）\n",
                                 "\nadvice (no part of the verdicts)\n"));
             titled = true;
         }
-        CLEANUP(str) struct str line = STR_INIT((size_t)64 << 10);
-        CLEANUP(str) struct str shown = STR_INIT((size_t)64 << 10);
-        if (r->findings.n_rows > 0) {
-            finding_text(app, &r->check->finding, &r->findings, 0, p->j->names, &line);
-            if (r->findings.n_rows > 1) {
-                str_addf(&line, say(app, "（ほか %zu 件）", " (and %zu more)"),
-                         r->findings.n_rows - 1);
-            }
-        } else {
-            str_addf(&line, "%s: ", text_in(app, &r->check->title));
-            reason_text(app, r->reason, &line);
+        if (ev->checks[i].verdict == VERDICT_FAIL) {
+            put_advised(p, &ev->checks[i]);
+        } else if (is_first_of_reason(p, i)) {
+            put_unadvised(p, i);
         }
-        str_add_terminal(&shown, str_text(&line));
-        put_wrapped(p->out,
-                    r->verdict == VERDICT_FAIL ? say(app, " ・ ", " - ") : say(app, " ？ ", " ? "),
-                    4, str_text(&shown));
     }
 }
 
