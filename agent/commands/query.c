@@ -129,6 +129,24 @@ static bool report_incomplete(const struct session *s)
     return incomplete;
 }
 
+/* Tables that nobody asked for: probe_status lists them too, as not-run, under their probe's name.
+ */
+static int add_not_run(struct session *s, struct err *e)
+{
+    size_t n = 0;
+    const struct probe *const *probes = probe_registry(&n);
+    for (size_t i = 0; i < n; i++) {
+        for (const struct table *const *t = probes[i]->tables; *t != NULL; t++) {
+            struct fact_table *added = NULL;
+            if (facts_find(&s->scan.facts, (*t)->name) == NULL &&
+                facts_add(&s->scan.facts, *t, probes[i]->name, &added, e) < 0) {
+                return ERR_NOMEM;
+            }
+        }
+    }
+    return 0;
+}
+
 static int fill(struct session *s, const struct read_set *reads, struct err *e)
 {
     char time[TIME_TEXT_MAX];
@@ -151,7 +169,10 @@ static int fill(struct session *s, const struct read_set *reads, struct err *e)
                            .boot_id = s->info.boot_id,
                            .root = s->root,
                            .agent_version = TENKEN_VERSION};
-    r = scan_tables_add(&s->scan.facts, &row, e);
+    r = add_not_run(s, e);
+    if (r == 0) {
+        r = scan_tables_add(&s->scan.facts, &row, e);
+    }
     if (r == 0) {
         r = probe_status_complete(&s->scan.facts, s->policy, s->schema, e);
     }
