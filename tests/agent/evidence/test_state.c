@@ -26,7 +26,7 @@ static void test_open_makes_and_locks(void **state)
     OK(state_open(dir, true, &s, e));
     (void)umask(before);
     assert_string_equal(state_dir(s), dir);
-    /* nobody else gets in; with the uploader's group (tests/system) 0710, 02750, 02770 */
+    /* nobody else gets in; with the uploader's group (test_uploader_group.c) 0710, 02750, 02770 */
     if (mode_of(dir, "spool") == 0700) {
         assert_int_equal(mode_of(dir, "."), 0700);
         assert_int_equal(mode_of(dir, "receipts"), 0700);
