@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the packages that tenken needs: the only place in the repository that installs anything.
-#   dist/deps.sh [--check] [build] [run] [test] [lint]      (default: build)
+#   dist/deps.sh [--check] [build] [run] [test] [lint] [package]      (default: build)
 # --check only tells what is missing (exit 1). With everything there it needs neither root nor a
 # network. Debian and Ubuntu by apt. RHEL and its kin by dnf (written from the package names of
 # RHEL 9 with EPEL and CRB; not tried).
@@ -15,8 +15,10 @@ debian_packages() {
     run) echo "libyaml-0-2 libjansson4 libsqlite3-0 libssl3|libssl3t64 libseccomp2 libcap2
         libcurl4|libcurl4t64 libmicrohttpd12|libmicrohttpd12t64 zlib1g libzstd1 ca-certificates
         tzdata openssl curl" ;;
-    test) echo "libcmocka-dev binutils openssl curl jq strace util-linux iproute2 python3 tzdata" ;;
+    test) echo "libcmocka-dev binutils openssl curl jq strace util-linux iproute2 python3 tzdata
+        nginx apache2-bin gnutls-bin stunnel4 haproxy" ;;
     lint) echo "clang-format-14|clang-format clang-tidy-14|clang-tidy cppcheck" ;;
+    package) echo "dpkg-dev file gzip lintian debootstrap man-db groff-base" ;;
     *) return 1 ;;
     esac
 }
@@ -31,6 +33,7 @@ rhel_packages() {
     test) echo "libcmocka-devel libasan libubsan binutils openssl curl jq strace util-linux iproute
         python3 tzdata" ;;
     lint) echo "clang-tools-extra cppcheck" ;;
+    package) echo "rpm-build systemd-rpm-macros gzip" ;;
     *) return 1 ;;
     esac
 }
@@ -101,8 +104,8 @@ groups=
 for argument in "$@"; do
     case $argument in
     --check) check_only=yes ;;
-    build | run | test | lint) groups="$groups $argument" ;;
-    *) die "unknown: $argument (usage: dist/deps.sh [--check] [build] [run] [test] [lint])" ;;
+    build | run | test | lint | package) groups="$groups $argument" ;;
+    *) die "unknown: $argument (usage: dist/deps.sh [--check] [build] [run] [test] [lint] [package])" ;;
     esac
 done
 

@@ -28,6 +28,9 @@ fi
 
 case ${1:-} in
 --remove)
+    if [ -f "$build/install_manifest.txt" ]; then
+        while IFS= read -r f || [ -n "$f" ]; do rm -f "$f"; done <"$build/install_manifest.txt" # units, man pages ...
+    fi
     for f in bin/tenken bin/tenken-collector libexec/tenken share/tenken; do
         rm -rf "${prefix:?}/$f"
     done
