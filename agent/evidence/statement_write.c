@@ -397,8 +397,8 @@ static int check_own(const char *text, size_t n, struct err *e)
  *    "host", "agent", "rules", "contract", "chain", "sequence", "previous", "previous_chain"?,
  *    "scan", "layers", "probes", "facts", "drift", "checks", "controls", "sqlite"}}
  *
- * formats.md, "Evidence". The order is part of the format: dist/doc/verify-by-hand.md cuts the
- * facts out with awk. */
+ * formats.md, "Evidence". The order is part of the format: README.md's recipe for strangers cuts
+ * the facts out with awk. */
 int statement_write(const struct statement_request *rq, struct str *out, struct err *e)
 {
     CLEANUP(str) struct str facts = STR_INIT(ENVELOPE_MAX);
