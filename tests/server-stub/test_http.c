@@ -1,6 +1,7 @@
-/* The server over real connections: server-stub/http.c, http_answer.c, api_enroll.c,
- * api_evidence.c, api_read.c, api_health.c, server.c, connwatch.c. Without TLS here;
- * tests/system/test_collector.sh has it. */
+/* The server over real connections (without TLS here; tests/system/test_collector.sh has it):
+ * server-stub/http.c, server-stub/http_answer.c, server-stub/server.c, server-stub/connwatch.c,
+ * server-stub/api_enroll.c, server-stub/api_evidence.c, server-stub/api_read.c,
+ * server-stub/api_health.c. */
 #include "tests/server-stub/harness.h"
 #include "tests/support/json_schema.h"
 

@@ -1,5 +1,5 @@
-/* What is made of a month in the store: server-stub/month_load.c, month_json.c, month_html.c,
- * month_words.c. */
+/* What is made of a month in the store: server-stub/month_load.c, server-stub/month_json.c,
+ * server-stub/month_html.c, server-stub/month_words.c. */
 #include "tests/server-stub/harness.h"
 #include "tests/support/json_schema.h"
 

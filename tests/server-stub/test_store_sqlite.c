@@ -1,5 +1,6 @@
-/* The SQLite store: server-stub/store_sqlite.c, store_sqlite_sql.c, store_sqlite_read.c,
- * store_sqlite_write.c; collector.c; chains.c. */
+/* The SQLite store: server-stub/store_sqlite.c, server-stub/store_sqlite_sql.c,
+ * server-stub/store_sqlite_read.c, server-stub/store_sqlite_write.c; and what stands close to it:
+ * server-stub/collector.c, server-stub/chains.c. */
 #include "tests/server-stub/harness.h"
 
 #include <sqlite3.h>

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The collector as a whole program, over TLS, with evidence that the agent recorded: server-stub/main.c, cli.c, cmd_serve.c,
-# cmd_token.c, cmd_month.c, cmd_import.c, cmd_prune.c, cmd_doctor.c, http.c, redo.c, worker.c, writer.c, ratelimit.c.
+# The collector as a whole program, over TLS, with evidence that the agent recorded: server-stub/cmd_serve.c
+# server-stub/cmd_token.c server-stub/cmd_month.c server-stub/cmd_import.c server-stub/cmd_prune.c server-stub/cmd_doctor.c
 set -eu
 
 build=${TENKEN_BUILD:?the build directory}
