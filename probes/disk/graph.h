@@ -71,6 +71,7 @@ enum method {
     METHOD_BCACHEFS,
     METHOD_COUNT
 };
+/* The word of mount_encryption.method; never NULL. */
 const char *method_word(enum method m);
 
 /* How an answer came out, from what was met at the leaves. */

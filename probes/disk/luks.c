@@ -184,7 +184,7 @@ static void parse_slot(const char *id, const json_t *slot, const json_t *tokens,
     struct luks_slot *s = &l->slots[l->n_slots++];
     const json_t *kdf = json_object_get(slot, "kdf");
     const char *word = text_of(kdf, "type");
-    *s = (struct luks_slot){.id = atoi(id)};
+    *s = (struct luks_slot){.id = (int)strtol(id, NULL, 10)};
     (void)snprintf(s->kdf, sizeof(s->kdf), "%s", word);
     bool is_pbkdf2 = strcmp(word, "pbkdf2") == 0;
     s->iterations = json_integer_value(json_object_get(kdf, is_pbkdf2 ? "iterations" : "time"));

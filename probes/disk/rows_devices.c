@@ -123,7 +123,7 @@ static void dm_row(struct probe_ctx *ctx, const struct graph *g, const struct bl
         }
         if (named) {
             layer = dm_layer_word(t);
-            if (t->cipher[0] != '\0') {
+            if (t->kind == DM_ENCRYPTS || t->kind == DM_CLEAR) {
                 (void)snprintf(detail, sizeof(detail), "%s %s %u",
                                method_word(crypt_method(g, x, t)), t->cipher, t->key_bits);
             }
@@ -234,7 +234,7 @@ static void osquery_type(const struct graph *g, const struct blk *x, char *out, 
     for (size_t i = 0; x->dm_code == 0 && i < x->dm.n; i++) {
         const struct dm_target *t = &x->dm.targets[i];
         enum method method = METHOD_NONE;
-        if (t->cipher[0] == '\0') {
+        if (t->kind != DM_ENCRYPTS && t->kind != DM_CLEAR) {
             continue;
         }
         method = crypt_method(g, x, t);

@@ -311,7 +311,7 @@ static int emit_path(struct out *o, const struct target *t, const char *role, st
     const struct mount *m = &s->mounts.items[mount];
     mount_device(o->g, m, device, sizeof(device));
     int r = fscrypt != NULL && fscrypt->code == 0
-                ? answer_fscrypt(o->g, mount, atoi(fscrypt->bytes), &a, e)
+                ? answer_fscrypt(o->g, mount, (int)strtol(fscrypt->bytes, NULL, 10), &a, e)
                 : answer_mount(o->g, mount, &a, e);
     if (r == 0) {
         r = add_nested(o->g, walk->bytes, mount, &a, e);

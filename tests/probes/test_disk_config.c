@@ -1,4 +1,5 @@
-/* Settings that say where images of memory go, and names of block devices. */
+/* Settings that say where images of memory go, and names of block devices: probes/disk/config.c,
+ * probes/disk/blockname.c, probes/disk/bag.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

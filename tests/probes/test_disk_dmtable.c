@@ -1,4 +1,4 @@
-/* Device-mapper tables: redaction first, then meaning. */
+/* Device-mapper tables: redaction first, then meaning: probes/disk/dmtable.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

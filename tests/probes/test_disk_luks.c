@@ -1,4 +1,5 @@
-/* LUKS headers, taken from the fixtures and damaged in every way that matters. */
+/* LUKS headers, taken from the fixtures and damaged in every way that matters:
+ * probes/disk/luks.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* Mount table, swap list, kinds of file systems. */
+/* Mount table, swap list, kinds of file systems: probes/disk/mountinfo.c, probes/disk/fstypes.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

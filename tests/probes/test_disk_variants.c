@@ -1,6 +1,10 @@
 /* The healthy laptop of tests/hosts/fully-encrypted with one thing changed or broken at a time, in
  * a temporary copy (a repository keeps neither FIFOs nor lines of megabytes). What is broken must
- * never look encrypted. */
+ * never look encrypted. The whole probe: probes/disk/disk.c probes/disk/gather.c
+ * probes/disk/gather_dm.c probes/disk/gather_heads.c probes/disk/gather_targets.c
+ * probes/disk/walk.c probes/disk/graph.c probes/disk/trail.c probes/disk/layers.c
+ * probes/disk/filesystems.c probes/disk/answer.c probes/disk/rows_mounts.c
+ * probes/disk/rows_devices.c. What needs real devices: tests/system/lab_disk.sh. */
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
