@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/base/io.h"
 
@@ -26,6 +27,18 @@ enum lang lang_of_environment(void)
         }
     }
     return LANG_EN;
+}
+
+bool terminal_shows_utf8(void)
+{
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    const char *value = "";
+    for (size_t i = 0; i < ARRAY_LEN(names) && value[0] == '\0'; i++) {
+        const char *given = getenv(names[i]); /* one thread: nobody changes the environment */
+        value = given != NULL ? given : "";
+    }
+    return isatty(STDOUT_FILENO) &&
+           (strcasestr(value, "UTF-8") != NULL || strcasestr(value, "utf8") != NULL);
 }
 
 int lang_parse(const char *word, enum lang *ret, struct err *e)

@@ -73,6 +73,9 @@ const char *text_in(const struct app *app, const struct text2 *t);
 /* Language from LC_ALL, LC_MESSAGES, LANG (first that is set): Japanese if it begins with "ja",
  * else English. */
 enum lang lang_of_environment(void);
+/* True if standard output is a terminal and the environment (LC_ALL, LC_CTYPE, LANG, first that is
+ * set) names a UTF-8 locale: marks beyond ASCII can be read. locale(7) */
+bool terminal_shows_utf8(void);
 /* "ja" or "en"; ERR_INVALID else. */
 int lang_parse(const char *word, enum lang *ret, struct err *e) MUST_USE;
 

@@ -10,6 +10,7 @@
 
 struct doctor {
     struct app *app;
+    bool ascii;   /* marks in ASCII */
     size_t n_bad; /* things that keep tenken from its work */
 };
 
@@ -17,21 +18,21 @@ static void good(const struct doctor *d, const char *what, const char *text)
 {
     CLEANUP(str) struct str line = STR_INIT(8192);
     str_add_terminal(&line, text);
-    printf("%s %s: %s\n", say(d->app, "○", "+"), what, str_text(&line));
+    printf("%s %s: %s\n", d->ascii ? "+" : say(d->app, "○", "+"), what, str_text(&line));
 }
 
 static void note(const struct doctor *d, const char *what, const char *text)
 {
     CLEANUP(str) struct str line = STR_INIT(8192);
     str_add_terminal(&line, text);
-    printf("%s %s: %s\n", say(d->app, "・", "-"), what, str_text(&line));
+    printf("%s %s: %s\n", d->ascii ? "-" : say(d->app, "・", "-"), what, str_text(&line));
 }
 
 static void bad(struct doctor *d, const char *what, const char *text)
 {
     CLEANUP(str) struct str line = STR_INIT(8192);
     str_add_terminal(&line, text);
-    printf("✗ %s: %s\n", what, str_text(&line));
+    printf("%s %s: %s\n", d->ascii ? "x" : "✗", what, str_text(&line));
     d->n_bad++;
 }
 
@@ -204,7 +205,7 @@ int cmd_doctor(struct app *app, int argc, char **argv)
     if (sandbox) {
         code = print_sandbox(app, &s, strcmp(format, "json") == 0);
     } else {
-        struct doctor d = {.app = app, .n_bad = 0};
+        struct doctor d = {.app = app, .ascii = !terminal_shows_utf8(), .n_bad = 0};
         look_at_sight(&d, &s);
         look_at_rules(&d, &s);
         look_at_site(&d, &s);

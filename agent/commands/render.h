@@ -38,6 +38,7 @@ void reason_text(const struct app *app, const char *reason, struct str *out);
 struct render_options {
     bool quiet, changes;
     bool colour;
+    bool ascii; /* marks and arrows in ASCII: the output is no terminal that shows UTF-8 */
     bool recorded;
     int64_t wall_us;
     const char

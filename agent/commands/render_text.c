@@ -76,26 +76,30 @@ static void put_edges(struct str *out, const char *left, const char *right)
     str_addf(out, "%s%*s%s\n", left, (int)gap, "", right);
 }
 
-static const char *mark_of(const struct app *app, enum verdict v)
+/* Mail of cron, logs and old consoles may not show the marks: then they are ASCII in both
+ * languages. */
+static const char *mark_of(const struct page *p, enum verdict v)
 {
+    const struct app *app = p->s->app;
+    bool plain = p->o->ascii;
     switch (v) {
     case VERDICT_FAIL:
-        return "✗";
+        return plain ? "x" : "✗";
     case VERDICT_UNKNOWN:
-        return say(app, "？", "?");
+        return plain ? "?" : say(app, "？", "?");
     case VERDICT_PERMITTED:
     case VERDICT_COMPENSATED:
     case VERDICT_UNATTESTED:
-        return say(app, "△", "~");
+        return plain ? "~" : say(app, "△", "~");
     case VERDICT_PASS:
-        return say(app, "○", "+");
+        return plain ? "+" : say(app, "○", "+");
     case VERDICT_ATTESTED:
     case VERDICT_NOT_COVERED:
     case VERDICT_NOT_APPLICABLE:
     case N_VERDICTS:
         break;
     }
-    return say(app, "・", "-");
+    return plain ? "-" : say(app, "・", "-");
 }
 
 static const char *colour_of(const struct page *p, enum verdict v)
@@ -201,7 +205,8 @@ static void put_head(struct page *p)
     str_addf(&rules, "%s %s", say(app, "基準", "standard"), text_in(app, &p->j->framework->title));
     put_wrapped(p->out, "", 5, str_text(&rules));
     str_clear(&rules);
-    str_addf(&rules, "%s v%s・", say(app, "     標準基準", "         rules"), s->policy->version);
+    str_addf(&rules, "%s v%s%s", say(app, "     標準基準", "         rules"), s->policy->version,
+             p->o->ascii ? ", " : "・");
     if (s->policy->unmodified) {
         str_add(&rules, say(app, "改変なし", "unmodified"));
     } else {
@@ -312,8 +317,7 @@ static void put_clause_title(struct page *p, const struct clause *c,
             has_basis = true;
         }
     }
-    str_addf(&left, "%s %s %s", mark_of(app, c->worst), c->name,
-             text_in(app, &lead->control->title));
+    str_addf(&left, "%s %s %s", mark_of(p, c->worst), c->name, text_in(app, &lead->control->title));
     str_add(&right, verdict_name(app, c->worst));
     if (has_basis) {
         str_addf(&right, say(app, "［%s］", " [%s]"), basis_name(app, best));
@@ -413,7 +417,7 @@ static void put_cover_line(struct page *p, const struct clause *c, const struct 
     CLEANUP(str) struct str first = STR_INIT(512);
     int64_t to = 0;
     int64_t today = 0;
-    str_addf(&first, "%s %s ", mark_of(app, r->verdict), c->name);
+    str_addf(&first, "%s %s ", mark_of(p, r->verdict), c->name);
     str_addf(&line, "%s  %s  %s %s", text_in(app, &r->control->title),
              verdict_name(app, r->verdict), id, permission_field(p->j, table, id, "document"));
     if (date_parse(ends, &to, NULL) == 0 && date_parse(p->j->local_date, &today, NULL) == 0) {
@@ -458,7 +462,7 @@ static void put_list(struct page *p, enum verdict v, const char *note)
         return;
     }
     str_add(&line, note);
-    str_addf(&first, "%s %s ", mark_of(p->s->app, v), verdict_name(p->s->app, v));
+    str_addf(&first, "%s %s ", mark_of(p, v), verdict_name(p->s->app, v));
     put_wrapped(p->out, str_text(&first), 3, str_text(&line));
 }
 
@@ -483,7 +487,7 @@ static void put_advised(struct page *p, const struct check_result *r)
         str_addf(&line, say(app, "（ほか %zu 件）", " (and %zu more)"), r->findings.n_rows - 1);
     }
     str_add_terminal(&shown, str_text(&line));
-    put_wrapped(p->out, say(app, " ・ ", " - "), 4, str_text(&shown));
+    put_wrapped(p->out, p->o->ascii ? " - " : say(app, " ・ ", " - "), 4, str_text(&shown));
 }
 
 /* All that is unknown for the reason that results[first] has, on one line. */
@@ -505,7 +509,7 @@ static void put_unadvised(struct page *p, size_t first)
         }
     }
     str_add_terminal(&shown, str_text(&line));
-    put_wrapped(p->out, say(app, " ？ ", " ? "), 4, str_text(&shown));
+    put_wrapped(p->out, p->o->ascii ? " ? " : say(app, " ？ ", " ? "), 4, str_text(&shown));
 }
 
 static bool is_first_of_reason(const struct page *p, size_t at)
@@ -556,8 +560,9 @@ static size_t put_changes(struct page *p, bool heading)
             continue;
         }
         clause_name(r->control->id, name, sizeof(name));
-        str_addf(&line, "%s%s %s → %s", n > 0 ? say(app, "、", ", ") : "", name,
-                 verdict_name(app, before), verdict_name(app, r->verdict));
+        str_addf(&line, "%s%s %s %s %s", n > 0 ? say(app, "、", ", ") : "", name,
+                 verdict_name(app, before), p->o->ascii ? "->" : "→",
+                 verdict_name(app, r->verdict));
         n++;
     }
     if (!heading) {

@@ -180,6 +180,7 @@ static int print_result(const struct session *s, const struct scan_options *o,
                                 .changes = o->changes,
                                 .colour = o->output == NULL && isatty(STDOUT_FILENO) &&
                                           getenv("NO_COLOR") == NULL,
+                                .ascii = o->output != NULL || !terminal_shows_utf8(),
                                 .recorded = o->record,
                                 .wall_us = time_monotonic_us() - started_us,
                                 .notice = notice->len > 0 ? str_text(notice) : NULL,
