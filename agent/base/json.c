@@ -246,6 +246,10 @@ void jout_kv_bool(struct json_out *j, const char *key, bool b)
 int json_parse(const char *what, const char *bytes, size_t n, json_t **ret, struct err *e)
 {
     json_error_t why;
+    /* jansson 2.14 swallows a NUL byte behind a number; a JSON text never holds one (RFC 8259, 7). */
+    if (n > 0 && memchr(bytes, '\0', n) != NULL) {
+        return err_set(e, ERR_MALFORMED, "%s: holds a NUL byte, which JSON does not allow", what);
+    }
     json_t *parsed = json_loadb(n > 0 ? bytes : "", n, JSON_REJECT_DUPLICATES, &why);
     if (parsed == NULL) {
         /* jansson says what is wrong with the text; it has nothing to say only when memory ran

@@ -176,6 +176,7 @@ static void test_strict_reader(void **state)
         {"[1e999]", 7, false, "a number too large"},
         {"[\"\xff\"]", 5, false, "invalid UTF-8"},
         {"[\"\\u0000\"]", 10, false, "NUL in a text"},
+        {"{\"a\":24\0}", 9, false, "a NUL byte behind a number"},
         {"[\"\\ud800\"]", 10, false, "half a surrogate pair"},
         {"[1,]", 4, false, "comma before the end"},
         {"{'a':1}", 7, false, "single quotes"},
