@@ -246,9 +246,16 @@ void jout_kv_bool(struct json_out *j, const char *key, bool b)
 int json_parse(const char *what, const char *bytes, size_t n, json_t **ret, struct err *e)
 {
     json_error_t why;
-    /* jansson 2.14 swallows a NUL byte behind a number; a JSON text never holds one (RFC 8259, 7). */
-    if (n > 0 && memchr(bytes, '\0', n) != NULL) {
-        return err_set(e, ERR_MALFORMED, "%s: holds a NUL byte, which JSON does not allow", what);
+    /* jansson 2.14 swallows a NUL byte behind a number; a JSON text never holds one (RFC 8259, 7).
+     */
+    const char *nul = n > 0 ? memchr(bytes, '\0', n) : NULL;
+    if (nul != NULL) {
+        unsigned line = 1;
+        for (const char *p = bytes; p < nul; p++) {
+            line += *p == '\n';
+        }
+        return err_set(e, ERR_MALFORMED, "%s: line %u: a NUL byte, which JSON does not allow", what,
+                       line);
     }
     json_t *parsed = json_loadb(n > 0 ? bytes : "", n, JSON_REJECT_DUPLICATES, &why);
     if (parsed == NULL) {
