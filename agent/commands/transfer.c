@@ -103,11 +103,41 @@ int cmd_export(struct app *app, int argc, char **argv)
     return run_export(app, output, state_dir, all, &policies);
 }
 
+/* The collector's key, brought by hand where no network enrols: receipts are held against it. Once
+ * there it is only compared: replacing it would let others acknowledge, hence prune, evidence. */
+static int take_collector_key(struct state *state, const char *path, struct err *e)
+{
+    CLEANUP(verify_key) struct verify_key *given = NULL;
+    CLEANUP(verify_key) struct verify_key *known = NULL;
+    int r = verify_key_file(path, &given, e);
+    if (r < 0) {
+        return r;
+    }
+    r = state_collector_key(state, &known, e);
+    if (r == ERR_ABSENT) {
+        const char *pem = verify_key_text(given);
+        return state_set_collector_key(state, pem, strlen(pem), e);
+    }
+    if (r == 0 && strcmp(verify_key_id(given), verify_key_id(known)) != 0) {
+        return err_set(e, ERR_MISMATCH, "%s is not the collector's key %s that is known here", path,
+                       verify_key_id(known));
+    }
+    return r;
+}
+
 int cmd_import(struct app *app, int argc, char **argv)
 {
+    const char *collector = NULL;
     const char *state_dir = state_dir_default();
     CLEANUP(strv) struct strv args = {0};
     const struct opt opts[] = {
+        {"collector",
+         OPT_TEXT,
+         "PUB",
+         &collector,
+         {{"収集サーバの公開鍵（登録していない端末で初めに一度）",
+           "the collector's public key, once, where none is enrolled"}},
+         NULL},
         {"state", OPT_TEXT, "DIR", &state_dir, {{"証跡の置き場", "state directory"}}, NULL},
     };
     const struct usage u = {.command = "import",
@@ -125,7 +155,10 @@ int cmd_import(struct app *app, int argc, char **argv)
     struct err e = {0};
     CLEANUP(state) struct state *state = NULL;
     struct import_report report = {0};
-    int r = state_open(state_dir, false, &state, &e);
+    int r = state_open(state_dir, collector != NULL, &state, &e);
+    if (r == 0 && collector != NULL) {
+        r = take_collector_key(state, collector, &e);
+    }
     if (r == 0) {
         r = import_receipts(state, args.items[0], &report, &e);
     }

@@ -94,7 +94,8 @@ inside tenken export --output /root/chroot.intoto.jsonl
 inside tenken verify --key /var/lib/tenken/host.pub.pem /root/chroot.intoto.jsonl || die "verify: exit $?"
 inside tenken-collector import --store /var/lib/tenken-collector --enroll /var/lib/tenken/host.pub.pem \
     --contract CHROOT-1 /root/chroot.intoto.jsonl || die "import: exit $?"
-inside tenken import /root/chroot.intoto.jsonl.receipts.jsonl || die "taking the receipts back: exit $?"
+inside tenken import --collector /var/lib/tenken-collector/collector.pub.pem /root/chroot.receipts.jsonl ||
+    die "taking the receipts back: exit $?"
 inside tenken-collector month --store /var/lib/tenken-collector --contract CHROOT-1 --month "${today%-*}" \
     --format json >"$work/month.json" || die "month"
 grep -q '"inspected": *1' "$work/month.json" || { cat "$work/month.json"; die "the month does not count one day"; }
