@@ -308,10 +308,15 @@ int dm_reply_lines(char *buf, size_t n, size_t data_start, unsigned n_targets, s
         memcpy(&spec, buf + at, sizeof(spec));
         char *params = buf + at + sizeof(spec);
         if (memchr(params, '\0', n - at - sizeof(spec)) == NULL ||
-            memchr(spec.target_type, '\0', sizeof(spec.target_type)) == NULL) {
+            memchr(spec.target_type, '\0', sizeof(spec.target_type)) == NULL ||
+            strpbrk(spec.target_type, " \n") != NULL) {
             return err_set(e, ERR_MALFORMED, "device-mapper reply: text without end");
         }
         dm_redact(spec.target_type, params);
+        /* A line break inside would begin a target of its own in the text form. */
+        for (char *nl = strchr(params, '\n'); nl != NULL; nl = strchr(nl, '\n')) {
+            *nl = '?';
+        }
         str_addf(out, "%" PRIu64 " %" PRIu64 " %s %s\n", (uint64_t)spec.sector_start,
                  (uint64_t)spec.length, spec.target_type, params);
         /* next counts from the first record in a reply, see dm-ioctl.h */

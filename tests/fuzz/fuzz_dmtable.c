@@ -40,8 +40,8 @@ static void check_line(char *line)
         word += 1 + strspn(word + 1, "0123456789");
         word += word[0] == ':' ? 1 : 0;
         word += strspn(word, "-");
-    } else if (strcmp(word, "-") == 0) {
-        word++;
+    } else if (word[0] == '-') {
+        word += strspn(word, "-");
     } else {
         word += strspn(word, "0");
     }
