@@ -7,13 +7,14 @@
 # agent/commands/render_text.c agent/commands/render_json.c
 set -u
 tenken=$TENKEN_BUILD/agent/tenken
-hosts=$TENKEN_SOURCE/tests/hosts
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 export LANG=C NO_COLOR=1 TENKEN_STATE_DIR="$work/none"
 # The checkout may belong to another user than the one that runs the tests: rules that others can change are refused (and tested below).
 cp -r "$TENKEN_SOURCE/policies" "$work/policies" && chmod -R go-w "$work/policies"
 export TENKEN_POLICY_DIR="$work/policies"
+hosts=$work/hosts
+cp -r "$TENKEN_SOURCE/tests/hosts" "$hosts" && chmod -R go-w "$hosts"
 bad=0
 
 # want CODE WHAT COMMAND…: output in $work/out and $work/err

@@ -16,6 +16,10 @@ stop() {
     rm -rf "$work"
 }
 trap stop EXIT
+# The checkout may belong to another user, and rules that others can change are refused.
+cp -r "${TENKEN_SOURCE:?the source directory}/policies" "$work/policies"
+chmod -R go-w "$work/policies"
+export TENKEN_POLICY_DIR="$work/policies"
 
 fail() {
     echo "FAIL: $*"
