@@ -30,7 +30,8 @@ int answer_encrypted(const struct answer *a)
     if (a->n_unknown > 0) {
         return -1;
     }
-    return a->n_secret > 0 || a->n_ram > 0 ? 1 : -1;
+    /* Encryption over something that nobody has seen proves nothing about where the data lie. */
+    return a->n_secret > 0 ? (a->leaves.n > 0 ? 1 : -1) : a->n_ram > 0 ? 1 : -1;
 }
 
 const char *answer_method(const struct answer *a)
@@ -66,6 +67,8 @@ void answer_reason(const struct answer *a, struct str *out)
         add_places(a->clear_word, &a->clear_places, out);
     } else if (a->n_unknown > 0) {
         add_places(a->unknown_word, &a->unknown_places, out);
+    } else if (a->n_secret > 0 && a->leaves.n == 0) {
+        str_add(out, "no-leaf");
     } else if (a->n_secret == 0) {
         str_add(out, a->n_ram > 0 ? "ram" : "no-leaf");
     }

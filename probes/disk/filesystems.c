@@ -84,6 +84,32 @@ static int ext_journal(struct trail t, const struct mount *m, const struct blk *
                        : trail_block(t, journal, e);
 }
 
+/* f2fs spreads over up to eight devices, of which the mount table names the first; all stand in
+ * the superblock, as texts of 64 bytes with a number behind. Kernel include/linux/f2fs_fs.h. */
+static int f2fs_devices(struct trail t, const struct mount *m, const struct blk *x, struct err *e)
+{
+    enum { SUPER = 1024, DEVS = 2201, DEVS_MAX = 8, DEV_BYTES = 68, PATH_BYTES = 64 };
+    if (strcmp(m->fstype, "f2fs") != 0) {
+        return 0;
+    }
+    const struct bag_item *head = bag_getf(&t.g->s->bag, "head %s", x->name);
+    if (head == NULL || head->code != 0 || head->n < SUPER + DEVS + DEVS_MAX * DEV_BYTES ||
+        le32(head->bytes + SUPER) != 0xf2f52010U) {
+        return trail_end_unknown(t, NULL, "no-leaf", m->fstype, e);
+    }
+    int r = 0;
+    for (int i = 0; i < DEVS_MAX && r == 0; i++) {
+        char path[PATH_BYTES + 1] = "";
+        memcpy(path, head->bytes + SUPER + DEVS + i * DEV_BYTES, PATH_BYTES);
+        int block = path[0] == '\0' ? -1 : graph_by_name(t.g, bag_dev_name(&t.g->s->bag, path));
+        if (path[0] != '\0') {
+            r = block < 0 ? trail_end_unknown(t, NULL, "no-leaf", m->fstype, e)
+                          : trail_block(t, block, e);
+        }
+    }
+    return r;
+}
+
 static int go_disk_fs(struct trail t, const struct mount *m, struct err *e)
 {
     static const char *const more[] = {"logdev", "rtdev"}; /* xfs */
@@ -100,6 +126,9 @@ static int go_disk_fs(struct trail t, const struct mount *m, struct err *e)
             r = other < 0 ? trail_end_unknown(t, NULL, "no-leaf", more[i], e)
                           : trail_block(t, other, e);
         }
+    }
+    if (r == 0) {
+        r = f2fs_devices(t, m, &g->items[block], e);
     }
     return r == 0 ? ext_journal(t, m, &g->items[block], e) : r;
 }

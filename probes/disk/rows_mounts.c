@@ -234,6 +234,19 @@ static int emit_swaps(struct out *o, struct err *e)
 
 /* --- targets --- */
 
+/* A medium that was written elsewhere and only brought here. Other file systems that are mounted
+ * read-only, as an archive or by the kernel after an error, still hold what was stored in them. */
+static bool is_medium(const struct mount *m)
+{
+    static const char *const types[] = {"squashfs", "erofs", "iso9660", "udf", "cramfs", "romfs"};
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        if (strcmp(m->fstype, types[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What is mounted below a place holds a part of what is stored there. The boot partition is left
  * out: it may be plain wherever it is mounted. */
 static int add_nested(const struct graph *g, const char *path, int own, struct answer *a,
@@ -245,7 +258,7 @@ static int add_nested(const struct graph *g, const char *path, int own, struct a
         const struct mount *x = &m->items[i];
         enum fs_kind kind = fs_kind_of(x);
         bool below = (int)i != own && path_below(x->point, path) && strcmp(x->point, path) != 0;
-        bool stores = kind == FS_NETWORK || (kind != FS_PSEUDO && x->writable);
+        bool stores = kind == FS_NETWORK || (kind != FS_PSEUDO && (x->writable || !is_medium(x)));
         /* An automount point among kernel files (binfmt_misc) leads to no storage. */
         bool kernel_own =
             kind == FS_AUTOFS && x->up >= 0 && fs_kind_of(&m->items[x->up]) == FS_PSEUDO;

@@ -35,6 +35,7 @@ enum change {
     RING,    /* a link to itself */
     REMOVE,
     JOURNAL,   /* an ext4 superblock that names 8:2 as its journal device */
+    F2FS,      /* an f2fs superblock that names two devices; content behind the mount table */
     HUGE_LINE, /* one line longer than anything allowed */
 };
 
@@ -63,6 +64,20 @@ static const struct variant variants[] = {
      "? ? [\"/dev/sda3\"] network: nfs4"},
     {"a read-only medium inside it keeps no data", APPEND, "root/proc/1/mountinfo",
      "90 30 8:2 / /srv/city/sub ro - squashfs /dev/sda2 ro\n", ME, STATE_COMPLETE, DATA, GOOD},
+    {"an archive inside it, mounted read-only, holds data all the same", APPEND,
+     "root/proc/1/mountinfo", "90 30 8:2 / /srv/city/sub ro - ext4 /dev/sda2 ro\n", ME,
+     STATE_COMPLETE, DATA, "0 mixed [\"/dev/sda2\",\"/dev/sda3\"] not-visible-here: /dev/sda2"},
+    {"encryption over a place that nobody has seen: no leaf, no yes", APPEND,
+     "root/proc/1/mountinfo",
+     "90 30 0:90 / /mnt rw - nfs4 h:/x rw\n91 34 0:91 / /srv/city rw - ecryptfs /mnt "
+     "rw,ecryptfs_cipher=aes,ecryptfs_key_bytes=32\n",
+     ME, STATE_COMPLETE, DATA, "? ecryptfs [] no-leaf"},
+    {"f2fs spread over two devices, one of them plain", F2FS, "root/dev/dm-4",
+     "90 34 253:4 / /srv/city rw - f2fs /dev/dm-4 rw\n", ME, STATE_COMPLETE, DATA,
+     "0 mixed [\"/dev/sda2\",\"/dev/sda3\"] not-visible-here: /dev/sda2"},
+    {"f2fs whose superblock was not seen: its devices are not known", APPEND,
+     "root/proc/1/mountinfo", "90 34 253:4 / /srv/city rw - f2fs /dev/dm-4 rw\n", ME,
+     STATE_COMPLETE, DATA, "? ? [\"/dev/sda3\"] no-leaf: f2fs"},
     {"what covers the data path counts, not what is covered", APPEND, "root/proc/1/mountinfo",
      "90 34 8:2 / /srv/city rw - ext4 /dev/sda2 rw\n", ME, STATE_COMPLETE, DATA,
      "0 none [\"/dev/sda2\"] not-visible-here: /dev/sda2"},
@@ -201,6 +216,22 @@ static void write_journal(const char *path)
     write_all(path, (const char *)head, sizeof(head));
 }
 
+/* kernel include/linux/f2fs_fs.h: magic, and the devices from byte 2201 on */
+static void write_f2fs(const char *dir, const char *path, const char *mount_line)
+{
+    CLEANUP(str) struct str text = STR_INIT((size_t)4 << 20);
+    char head[8192] = {0};
+    char mounts[512];
+    memcpy(head + 1024, "\x10\x20\xf5\xf2", 4);
+    strcpy(head + 1024 + 2201, "/dev/dm-4");
+    strcpy(head + 1024 + 2201 + 68, "/dev/sda2");
+    write_all(path, head, sizeof(head));
+    (void)snprintf(mounts, sizeof(mounts), "%s/root/proc/1/mountinfo", dir);
+    read_all(mounts, &text);
+    str_add(&text, mount_line);
+    write_all(mounts, str_text(&text), text.len);
+}
+
 static void apply(const char *dir, const struct variant *v)
 {
     CLEANUP(str) struct str text = STR_INIT((size_t)32 << 20);
@@ -231,6 +262,9 @@ static void apply(const char *dir, const struct variant *v)
         break;
     case JOURNAL:
         write_journal(path);
+        break;
+    case F2FS:
+        write_f2fs(dir, path, v->content);
         break;
     case HUGE_LINE:
         for (size_t i = 0; i < LONG_LINE / 16; i++) {
