@@ -90,6 +90,7 @@ record
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$work/key.pem" -out "$work/cert.pem" \
     -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 2> /dev/null
 serve() {
+    : > "$work/serve.log" # the server that starts in the background must not be mistaken for the one before
     "$collector" serve --store "$work/store" --listen 127.0.0.1:0 --cert "$work/cert.pem" --key "$work/key.pem" "$@" \
         > "$work/serve.log" 2>&1 &
     server=$!
