@@ -20,7 +20,7 @@ static const char style[] =
     "line-height:1.5}h1{font-size:1.4em}h2{font-size:1.1em;margin-top:1.6em}"
     "table{border-collapse:collapse;width:100%;margin:.5em 0}"
     "th,td{border:1px solid #888;padding:.25em .5em;text-align:left;vertical-align:top;"
-    "overflow-wrap:anywhere}th{background:#eee}td.n{text-align:right;white-space:nowrap}"
+    "overflow-wrap:break-word}th{background:#eee}td.n{text-align:right;white-space:nowrap}"
     ".v{white-space:nowrap}.v-fail{background:#fdd;font-weight:bold}.v-unknown,.v-unattested"
     "{background:#ffd}.note{border-left:4px solid #888;padding-left:.8em}code{font-size:.85em}"
     "@media print{body{margin:0;max-width:none}tr{break-inside:avoid}thead{display:"

@@ -211,6 +211,14 @@ static size_t base64_digits(const char *text, size_t n)
     return n - pad;
 }
 
+static int base64_foreign(const char *text, size_t from, size_t digits, struct err *e)
+{
+    while (from + 1 < digits && base64_values[(unsigned char)text[from]] != 0) {
+        from++;
+    }
+    return err_set(e, ERR_MALFORMED, "base64 text has a foreign character at byte %zu", from);
+}
+
 int base64_decode(const char *text, size_t n, struct str *out, struct err *e)
 {
     size_t digits = base64_digits(text, n);
@@ -220,12 +228,31 @@ int base64_decode(const char *text, size_t n, struct str *out, struct err *e)
     }
     uint8_t chunk[BASE64_CHUNK];
     size_t fill = 0;
+    size_t i = 0;
+    /* Four digits are three bytes: the accept path of a collector spends its time here. */
+    for (; i + 4 <= digits; i += 4) {
+        uint32_t a = base64_values[(unsigned char)text[i]];
+        uint32_t b = base64_values[(unsigned char)text[i + 1]];
+        uint32_t c = base64_values[(unsigned char)text[i + 2]];
+        uint32_t d = base64_values[(unsigned char)text[i + 3]];
+        if (a == 0 || b == 0 || c == 0 || d == 0) {
+            return base64_foreign(text, i, digits, e);
+        }
+        uint32_t group = ((a - 1) << 18) | ((b - 1) << 12) | ((c - 1) << 6) | (d - 1);
+        chunk[fill++] = (uint8_t)(group >> 16);
+        chunk[fill++] = (uint8_t)(group >> 8);
+        chunk[fill++] = (uint8_t)group;
+        if (fill + 3 > sizeof(chunk)) {
+            str_add_bytes(out, chunk, fill);
+            fill = 0;
+        }
+    }
     uint32_t bits = 0;
     unsigned n_bits = 0;
-    for (size_t i = 0; i < digits; i++) {
+    for (; i < digits; i++) {
         uint32_t value = base64_values[(unsigned char)text[i]];
         if (value == 0) {
-            return err_set(e, ERR_MALFORMED, "base64 text has a foreign character at byte %zu", i);
+            return base64_foreign(text, i, digits, e);
         }
         bits = (bits << 6) | (value - 1);
         n_bits += 6;
@@ -233,10 +260,6 @@ int base64_decode(const char *text, size_t n, struct str *out, struct err *e)
             n_bits -= 8;
             chunk[fill++] = (uint8_t)(bits >> n_bits);
             bits &= (1U << n_bits) - 1U;
-            if (fill == sizeof(chunk)) {
-                str_add_bytes(out, chunk, fill);
-                fill = 0;
-            }
         }
     }
     /* Left-over bits that are not zero would be a second text for the same bytes (RFC 4648, 3.5):
