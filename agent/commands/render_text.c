@@ -1,5 +1,6 @@
 /* The scan for people: the mock-up of domain.md 5, Japanese and English line for line. Marks carry
  * the meaning; colour only repeats it. 80 columns. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -174,6 +175,28 @@ static void local_time(const struct judged *j, int64_t unix_s, char *out, size_t
                    strcmp(j->time_zone, "Asia/Tokyo") == 0 ? "JST" : j->time_zone);
 }
 
+/* Which standard, which rules, which contract. */
+static void put_rules(struct page *p)
+{
+    const struct session *s = p->s;
+    const struct app *app = s->app;
+    CLEANUP(str) struct str rules = STR_INIT(4096);
+    str_addf(&rules, "%s %s", say(app, "基準", "standard"), text_in(app, &p->j->framework->title));
+    put_wrapped(p->out, "", 5, str_text(&rules));
+    str_clear(&rules);
+    str_addf(&rules, "%s v%s%s", say(app, "     標準基準", "         rules"), s->policy->version,
+             p->o->ascii ? ", " : say(app, "・", ", "));
+    if (s->policy->unmodified) {
+        str_add(&rules, say(app, "改変なし", "unmodified"));
+    } else {
+        str_addf(&rules, say(app, "%u か所の違い", "%u differences"), s->policy->differences);
+    }
+    str_addf(&rules, "   %s %s", say(app, "契約", "contract"),
+             strcmp(p->j->contract, "none") == 0 ? say(app, "なし（試し）", "none (trial)")
+                                                 : p->j->contract);
+    put_wrapped(p->out, "", 5, str_text(&rules));
+}
+
 static void put_head(struct page *p)
 {
     const struct session *s = p->s;
@@ -191,8 +214,8 @@ static void put_head(struct page *p)
     str_add_terminal(
         &left, asset != NULL && asset[0] != '\0' ? asset : say(app, "未登録", "not registered"));
     str_add(&left, say(app, "）", ")"));
-    str_addf(&right, "%s  %lld.%lld%s", when, (long long)(p->o->wall_us / 1000000),
-             (long long)(p->o->wall_us / 100000 % 10), say(app, "秒", " s"));
+    str_addf(&right, "%s  %" PRId64 ".%" PRId64 "%s", when, p->o->wall_us / 1000000,
+             p->o->wall_us / 100000 % 10, say(app, "秒", " s"));
     put_edges(p->out, str_text(&left), str_text(&right));
     if (!host_is_live(s->host)) {
         str_add(p->out, say(app, "対象 取り込んだファイル木（この端末ではない）: ",
@@ -200,22 +223,7 @@ static void put_head(struct page *p)
         str_add_terminal(p->out, s->root);
         str_add_char(p->out, '\n');
     }
-
-    CLEANUP(str) struct str rules = STR_INIT(4096);
-    str_addf(&rules, "%s %s", say(app, "基準", "standard"), text_in(app, &p->j->framework->title));
-    put_wrapped(p->out, "", 5, str_text(&rules));
-    str_clear(&rules);
-    str_addf(&rules, "%s v%s%s", say(app, "     標準基準", "         rules"), s->policy->version,
-             p->o->ascii ? ", " : "・");
-    if (s->policy->unmodified) {
-        str_add(&rules, say(app, "改変なし", "unmodified"));
-    } else {
-        str_addf(&rules, say(app, "%u か所の違い", "%u differences"), s->policy->differences);
-    }
-    str_addf(&rules, "   %s %s", say(app, "契約", "contract"),
-             strcmp(p->j->contract, "none") == 0 ? say(app, "なし（試し）", "none (trial)")
-                                                 : p->j->contract);
-    put_wrapped(p->out, "", 5, str_text(&rules));
+    put_rules(p);
 }
 
 static void put_counts(struct page *p)
@@ -247,7 +255,7 @@ static void put_age(const struct page *p, const struct control_result *c, struct
         str_add(out, say(p->s->app, " 新規", " new"));
         return;
     }
-    str_addf(out, say(p->s->app, " %lld日目", " day %lld"), (long long)(to - from + 1));
+    str_addf(out, say(p->s->app, " %" PRId64 "日目", " day %" PRId64), to - from + 1);
 }
 
 static void put_rows(struct page *p, const struct check_result *r)
