@@ -71,10 +71,18 @@ int exit_of(const struct err *e)
 
 int complain(const struct err *e)
 {
-    CLEANUP(str) struct str line = STR_INIT((size_t)64 << 10);
-    str_add_terminal(&line, e->msg);
+    CLEANUP(str) struct str text = STR_INIT((size_t)64 << 10);
+    char copy[sizeof(e->msg)];
+    char *rest = copy;
+    (void)snprintf(copy, sizeof(copy), "%s", e->msg);
+    str_add(&text, "tenken: ");
+    /* Lines to copy into a file must stay lines; what else they hold is made harmless. */
+    for (const char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
+        str_add_terminal(&text, line);
+        str_add(&text, "\n");
+    }
     (void)fflush(stdout);
-    (void)fprintf(stderr, "tenken: %s\n", str_text(&line));
+    (void)fputs(str_text(&text), stderr);
     return exit_of(e);
 }
 

@@ -273,7 +273,7 @@ static int run_scan(struct app *app, struct scan_options *o)
 static int refuse(struct scan_options *o)
 {
     struct err e = {0};
-    if (o->record && o->session.root != NULL && strcmp(o->session.root, "/") != 0) {
+    if (o->record && o->session.root != NULL) {
         (void)err_set(&e, ERR_INVALID,
                       "--record with --root: a captured tree is never recorded as a live host");
         return complain(&e);

@@ -2,6 +2,7 @@
 #include "agent/commands/session.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/base/io.h"
 #include "agent/base/json.h"
@@ -116,6 +117,22 @@ const struct table **schema_of_program(struct err *e)
     return list;
 }
 
+size_t rules_dirs(const struct strv *more, bool needed, const char **dirs)
+{
+    size_t n = 0;
+    size_t n_more = more != NULL ? more->n : 0;
+    const char *shipped = policy_default_dir();
+    const char *chosen = secure_getenv("TENKEN_POLICY_DIR");
+    bool named = chosen != NULL && chosen[0] != '\0';
+    if (named || (needed && n_more == 0) || access(shipped, F_OK) == 0) {
+        dirs[n++] = shipped;
+    }
+    for (size_t i = 0; i < n_more; i++) {
+        dirs[n++] = more->items[i];
+    }
+    return n;
+}
+
 static int load_policy(const struct session_options *o, struct session *s, struct err *e)
 {
     size_t n_more = o->policies != NULL ? o->policies->n : 0;
@@ -123,11 +140,8 @@ static int load_policy(const struct session_options *o, struct session *s, struc
     if (dirs == NULL) {
         return err_nomem(e);
     }
-    dirs[0] = policy_default_dir();
-    for (size_t i = 0; i < n_more; i++) {
-        dirs[i + 1] = o->policies->items[i];
-    }
-    return policy_load(dirs, n_more + 1, true, &s->policy, e);
+    size_t n = rules_dirs(o->policies, o->site_required, dirs);
+    return policy_load(dirs, n, true, &s->policy, e);
 }
 
 static int load_site(const struct session_options *o, struct session *s, struct err *e)

@@ -49,6 +49,10 @@ struct session {
     struct scan_result scan; /* after session_scan */
 };
 
+/* Where rules come from: the shipped ones, then --policy (more: NULL = none). A program that was
+ * brought without its rules does without the shipped ones where others are named, or where none are
+ * needed (facts alone). dirs: room for more->n + 1. Gives how many were written. */
+size_t rules_dirs(const struct strv *more, bool needed, const char **dirs);
 /* Loads policy and site, opens the host, and takes the site's language. ERR_* as its parts give. */
 int session_open(struct app *app, const struct session_options *o, struct session *ret,
                  struct err *e) MUST_USE;

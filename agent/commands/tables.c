@@ -212,9 +212,9 @@ int cmd_tables(struct app *app, int argc, char **argv)
         return opts_exit(parsed);
     }
     struct err e = {0};
-    const char *dirs[] = {policy_default_dir()};
+    const char *dirs[1];
     CLEANUP(policy) struct policy *policy = NULL;
-    if (policy_load(dirs, 1, true, &policy, &e) < 0) {
+    if (policy_load(dirs, rules_dirs(NULL, false, dirs), true, &policy, &e) < 0) {
         return complain(&e);
     }
     size_t n = 0;

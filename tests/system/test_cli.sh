@@ -50,6 +50,11 @@ for c in scan query tables explain policy verify diff init export import doctor;
     has out "使い方: tenken $c"
 done
 
+# --- a program brought without its rules: facts need none ---
+mkdir "$work/alone" && cp "$tenken" "$work/alone/tenken"
+want 0 "query without rules" env -u TENKEN_POLICY_DIR "$work/alone/tenken" query --root "$hosts/fully-encrypted" "SELECT id FROM scan"
+want 0 "tables without rules" env -u TENKEN_POLICY_DIR "$work/alone/tenken" tables mount_encryption
+
 # --- scan ---
 cat >"$work/site.yaml" <<'Y'
 contracts:
@@ -62,8 +67,10 @@ want 64 "misspelt key" "$tenken" scan --site "$work/badkey.yaml"
 has err "badkey.yaml:2:"
 has err 'did you mean "authority"'
 want 64 "no contract" "$tenken" scan --site "$work/nocontract.yaml"
+grep -qx 'contracts:' "$work/err" || { echo "FAIL: the lines to add are no lines"; bad=1; }
 has err "contracts:"
 want 64 "site file missing" "$tenken" scan --site "$work/none.yaml"
+want 64 "--record with --root, whatever it is" "$tenken" scan --record --root / --site "$work/site.yaml"
 want 64 "--record with --root" "$tenken" scan --record --root "$hosts/fully-encrypted" --site "$work/site.yaml"
 want 64 "unknown framework" "$tenken" scan --framework saporo-7-2 --site "$work/site.yaml"
 has err "did you mean sapporo-7-2"
