@@ -22,6 +22,8 @@ void answer_done(struct answer *a)
     *a = (struct answer){0};
 }
 
+/* Three values, and the order matters: a clear leaf beats an unknown one (it is certain), an
+ * unknown one beats any number of secret ones (it may be clear). */
 int answer_encrypted(const struct answer *a)
 {
     if (a->n_clear > 0) {
@@ -53,6 +55,7 @@ const char *answer_method(const struct answer *a)
     return n == 1 || a->n_ram > 0 ? method_word(last) : NULL;
 }
 
+/* "word: /dev/sdb1, /dev/sdc1" */
 static void add_places(const char *word, const struct strv *places, struct str *out)
 {
     str_add(out, word);

@@ -53,6 +53,8 @@ static int bag_grow(struct bag *b, struct err *e)
     return 0;
 }
 
+/* Insertion into a sorted array: some hundred items on a usual host, thousands on a large one, and
+ * look-ups outnumber insertions by far. */
 int bag_put(struct bag *b, const char *key, int code, const void *bytes, size_t n, struct err *e)
 {
     if (n > BAG_BYTES_MAX - b->total_bytes) {

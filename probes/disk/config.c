@@ -115,6 +115,7 @@ static bool pattern_dir(const char *pattern, char *where, size_t where_n)
     return copy_out(pattern, n == 0 ? 1 : n, where, where_n);
 }
 
+/* The whole last part of a path, not just its end: "/opt/my-apport" is not apport. */
 static bool word_is(const char *word, size_t n, const char *tail)
 {
     size_t t = strlen(tail);
@@ -205,6 +206,8 @@ static void split_word(const char *line, size_t n, char *word, size_t word_n, ch
     }
 }
 
+/* The target is the last file system or remote line; `path` is a directory of it, and of the
+ * running system only where no target is named. */
 enum kdump_kind kdump_parse_redhat(const char *text, char *where, size_t where_n)
 {
     static const char *const file_systems[] = {"ext2",  "ext3",  "ext4", "xfs",

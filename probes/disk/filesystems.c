@@ -110,6 +110,8 @@ static int f2fs_devices(struct trail t, const struct mount *m, const struct blk 
     return r;
 }
 
+/* An ordinary disk file system: its device, and the further ones that it may use by option or
+ * superblock. */
 static int go_disk_fs(struct trail t, const struct mount *m, struct err *e)
 {
     static const char *const more[] = {"logdev", "rtdev"}; /* xfs */
@@ -228,6 +230,8 @@ static int walked_mount(const struct disk_state *s, const char *path)
     return walk == NULL || walk->code != 0 ? -1 : mounts_find(&s->mounts, walk->bytes);
 }
 
+/* Only the upper directory is written to. Without one the overlay is read-only and has no row;
+ * where it cannot be followed (another namespace made the mount) nothing is known. */
 static int go_overlay(struct trail t, const struct mount *m, struct err *e)
 {
     char upper[4096];
@@ -239,6 +243,8 @@ static int go_overlay(struct trail t, const struct mount *m, struct err *e)
                      : trail_mount(t, mount, e);
 }
 
+/* Options as the mount table shows them, ecryptfs(7). The lower directory's devices are the leaves.
+ */
 static int go_ecryptfs(struct trail t, const struct mount *m, struct err *e)
 {
     char cipher[64] = "";

@@ -139,6 +139,7 @@ static int block_kind_leaves(const struct host *h, struct bag *b, const char *na
     return 0;
 }
 
+/* Partitions have no slaves; listing them costs one call and saves a rule about names. */
 static int gather_block(const struct host *h, struct bag *b, const char *name, struct err *e)
 {
     char path[512];
@@ -182,6 +183,7 @@ static int gather_nvme(const struct host *h, struct bag *b, struct err *e)
     return r;
 }
 
+/* Each btrfs lists all its devices, whichever of them the mount table happens to name. */
 static int gather_btrfs(const struct host *h, struct bag *b, struct err *e)
 {
     int r = gather_list(h, b, "/sys/fs/btrfs", e);
@@ -229,6 +231,7 @@ static const char *block_by_number(const struct bag *b, const char *number)
     return NULL;
 }
 
+/* The node's name below /dev/mapper may be mangled by udev; the kernel's own name is compared. */
 static const char *block_by_dm_name(const struct bag *b, const char *name)
 {
     const struct bag_item *blocks = bag_getf(b, "/sys/class/block/");

@@ -112,6 +112,8 @@ static int coredump_storage(const struct host *h, char *value, size_t value_n, s
     return code;
 }
 
+/* With Storage=journal the dump is a journal entry: persistent if /var/log/journal exists, else in
+ * memory below /run. A configuration that may not be read leaves the target open. */
 static int systemd_core_target(const struct host *h, struct disk_state *s, struct err *e)
 {
     char storage[CONFIG_TEXT_MAX] = "";
@@ -136,6 +138,7 @@ static int systemd_core_target(const struct host *h, struct disk_state *s, struc
                            e);
 }
 
+/* core(5): one pattern decides for the whole machine. */
 static int core_target(const struct host *h, struct disk_state *s, struct err *e)
 {
     char where[CONFIG_TEXT_MAX];
@@ -202,6 +205,8 @@ static int kdump_target(const struct host *h, struct disk_state *s, struct err *
     }
 }
 
+/* Two places name it and may differ: what the running kernel was told, and what the next boot will
+ * look for. */
 static int hibernate_target(struct disk_state *s, struct err *e)
 {
     char text[CONFIG_TEXT_MAX];
@@ -396,6 +401,7 @@ static int mount_places(const struct host *h, struct disk_state *s, struct err *
     return r;
 }
 
+/* What loop devices and zram stand on, under the names that sysfs has for it. */
 static int loop_places(const struct host *h, struct disk_state *s, struct err *e)
 {
     int r = 0;

@@ -39,12 +39,16 @@ int graph_by_number(const struct graph *g, unsigned dev_major, unsigned dev_mino
     return -1;
 }
 
+/* "md0" but not "mdevctl": a kernel name is its driver's prefix and a number. */
 static bool starts_digit(const char *name, const char *prefix)
 {
     size_t n = strlen(prefix);
     return strncmp(name, prefix, n) == 0 && name[n] >= '0' && name[n] <= '9';
 }
 
+/* A virtual device of a kind not listed here is BLK_UNKNOWN: where it keeps its data is not said,
+ * so nothing is claimed about it. pmem and NVMe behind several controllers are virtual in sysfs
+ * only. */
 static enum blk_kind kind_of(const struct bag *b, const char *name, const char *link)
 {
     static const struct {
@@ -83,6 +87,8 @@ static int fill_block(const struct bag *b, const char *name, struct blk *ret, st
     return 0;
 }
 
+/* The disk of a partition, the slaves of anything else. A stacked device whose slaves cannot be
+ * listed, or of which one is not in sysfs, has a leaf that nobody knows. */
 static int link_below(struct graph *g, struct blk *x, struct err *e)
 {
     const struct bag *b = &g->s->bag;
@@ -113,6 +119,8 @@ static int link_below(struct graph *g, struct blk *x, struct err *e)
     return 0;
 }
 
+/* The device-mapper's table and the LUKS header, where the gathering half brought them. A mapping
+ * that nobody looked at counts as refused, never as empty. */
 static int load_tables(struct graph *g, struct blk *x, struct err *e)
 {
     const struct bag *b = &g->s->bag;

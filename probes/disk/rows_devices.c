@@ -15,6 +15,7 @@ static void dev_name(const struct graph *g, int index, char *out, size_t out_n)
 
 /* --- luks_headers --- */
 
+/* A key derivation that is not in the vocabulary leaves its cells NULL: not known, not absent. */
 static void header_rows(struct probe_ctx *ctx, const char *device, const struct luks *l)
 {
     const struct column *kdf = &table_luks_headers.columns[LH_KDF];
@@ -247,6 +248,8 @@ static void osquery_type(const struct graph *g, const struct blk *x, char *out, 
     }
 }
 
+/* osquery asks its parent device and libcryptsetup, and so calls a plain volume encrypted; the
+ * columns are osquery's, the answer is that of mount_encryption. */
 static int encryption_row(struct probe_ctx *ctx, const struct graph *g, int block, struct err *e)
 {
     CLEANUP(answer) struct answer a = {0};

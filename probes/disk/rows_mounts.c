@@ -134,6 +134,7 @@ static bool is_core_dir(const struct disk_state *s, const char *point)
     return false;
 }
 
+/* The role that a place has by itself; "data" is given by declarations only. */
 static const char *role_of(const struct disk_state *s, const char *point)
 {
     static const struct {
@@ -208,6 +209,8 @@ static int emit_mounts(struct out *o, struct err *e)
     return r;
 }
 
+/* Swap files stand on a file system, swap partitions are devices; both are named as /proc/swaps has
+ * them. */
 static int emit_swaps(struct out *o, struct err *e)
 {
     const struct disk_state *s = o->g->s;
@@ -332,6 +335,8 @@ static int emit_path(struct out *o, const struct target *t, const char *role, st
     return r < 0 ? r : emit(o, t->shown, role, device, m->fstype, &a, NULL, e);
 }
 
+/* A hibernation or dump target given as a device; the row is called by its kernel name, so that two
+ * ways of naming one device give one row. */
 static int emit_device(struct out *o, const struct target *t, const char *role, struct err *e)
 {
     CLEANUP(answer) struct answer a = {0};

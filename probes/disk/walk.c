@@ -37,6 +37,7 @@ static int take_rest(struct walk *w, const char *comp, const char *rest, struct 
     return 0;
 }
 
+/* ".." of a resolved path is its parent: there are no links left in it. */
 static void pop_component(struct str *s)
 {
     while (s->len > 0 && s->data[s->len - 1] != '/') {
@@ -47,6 +48,8 @@ static void pop_component(struct str *s)
     }
 }
 
+/* The link's text takes the link's place in what is still to come. Forty in all, as the kernel has
+ * it. */
 static int follow_link(struct walk *w, const char *link, const char *rest, struct err *e)
 {
     CLEANUP(str) struct str text = STR_INIT(WALK_PATH_MAX);

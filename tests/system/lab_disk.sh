@@ -13,4 +13,10 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/in" "$work/out"
 cp "$tool" "$here/tests/system/lab_disk_guest.sh" "$here/tests/hosts/capture.sh" "$work/in/"
+program=$(find "$TENKEN_BUILD" -name tenken -type f | head -n 1)
+if [ -n "$program" ]; then
+    cp "$program" "$work/in/"
+    cp -r "$here/policies" "$work/in/policies"
+    sed 's#/srv/city#/mnt/a/enc#' "$here/tests/hosts/fully-encrypted/site.yaml" >"$work/in/site.yaml"
+fi
 "$TENKEN_LAB/run.sh" base -t 1500 -i "$work/in" -o "${TENKEN_OUT:-$work/out}" -- bash ./lab_disk_guest.sh "$@"

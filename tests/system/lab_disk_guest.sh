@@ -333,6 +333,23 @@ c_capture() {
     ./tool_probe_dump disk --root /lab/out/captured data_paths=/mnt/a >/tmp/p.json
     if diff <(jq -S . /tmp/live.json) <(jq -S . /tmp/p.json); then echo "ok   $case: the captured tree gives the same rows"; else echo "FAIL $case"; fails=$((fails + 1)); fi
 }
+c_confined() { # the same under the program's real confinement: loop device, fscrypt, mappings
+    [ -e tenken ] || return
+    mkdir -p /usr/local/share/tenken; cp -r policies /usr/local/share/tenken/; chown -R root:root /usr/local/share/tenken /lab/in
+    luks /dev/vdc sec; quiet mkfs.ext4 -q -O encrypt /dev/mapper/sec; mount /dev/mapper/sec /mnt/a; mkdir /mnt/a/enc
+    [ -e /etc/fscrypt.conf ] || quiet fscrypt setup --quiet --force
+    head -c 32 /dev/urandom >/root/rawkey; quiet fscrypt setup --quiet /mnt/a; quiet fscrypt encrypt /mnt/a/enc --quiet --source=raw_key --name=k --key=/root/rawkey
+    truncate -s 60M /mnt/a/img; quiet mkfs.ext4 -q /mnt/a/img; mount -o loop /mnt/a/img /mnt/b
+    probe data_paths=/mnt/a/enc
+    for t in mount_encryption luks_headers device_stack disk_encryption; do
+        ./tenken query --site site.yaml --format json "SELECT * FROM $t" >/tmp/q.json 2>/tmp/q.err; r=$?
+        # opening the data path itself is not permitted there: the cipher of its policy stays unknown
+        if [ $r = 0 ] && diff <(jq -cS '.[]|if .method=="fscrypt" then del(.cipher,.key_bits) else . end' /tmp/q.json | sort) \
+            <(jq -cS ".$t.rows[]|if .method==\"fscrypt\" then del(.cipher,.key_bits) else . end" /tmp/p.json | sort) >/tmp/q.diff; then
+            echo "ok   $case: $t confined and not: the same rows"
+        else echo "FAIL $case: $t exit $r: $(cat /tmp/q.err /tmp/q.diff | head -n 5)"; fails=$((fails + 1)); fi
+    done
+}
 
 all=$(declare -F | awk '{print $3}' | grep '^c_' | sed 's/^c_//')
 mkdir -p /srv/t
