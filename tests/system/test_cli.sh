@@ -85,6 +85,19 @@ chmod go-w "$work/site.yaml"
 mkdir -p "$work/loose/checks" && chmod 0777 "$work/loose/checks"
 want 64 "policy writable by others" "$tenken" scan --policy "$work/loose" --site "$work/site.yaml"
 
+# What the last command printed, held against the published schema.
+valid() {
+    "$TENKEN_BUILD/tests/validate" "$TENKEN_SOURCE/dist/schemas/$1.schema.json" <"$work/out" 2>"$work/why" || {
+        echo "FAIL: $1: $(cat "$work/why")"
+        bad=1
+    }
+}
+for schema in scan tables query; do
+    if echo '{"format":"other"}' | "$TENKEN_BUILD/tests/validate" "$TENKEN_SOURCE/dist/schemas/$schema.schema.json" 2>/dev/null; then
+        echo "FAIL: the schema $schema takes anything"
+        bad=1
+    fi
+done
 want 2 "plain text on a captured host fails" "$tenken" scan --root "$hosts/two-pv-one-plain" --site "$hosts/two-pv-one-plain/site.yaml" --format json
 want_json() {
     if ! jq -e "$1" "$work/out" >/dev/null 2>"$work/jq"; then
@@ -92,6 +105,7 @@ want_json() {
         bad=1
     fi
 }
+valid scan
 want_json '.format == "tenken-scan/1"'
 want_json '.agent.rules | has("version") and has("unmodified") and has("differences")'
 want_json '.scan.live == false'
@@ -102,6 +116,7 @@ want_json '.contracts[0].checks | map(select(.verdict == "fail"))[0].findings[0]
 want_json '.contracts[0] | has("evidence") | not'
 want 3 "a container is unknown, never green" "$tenken" scan --root "$hosts/container" --site "$hosts/container/site.yaml" --format json
 want_json '[.contracts[0].checks[] | select(.verdict == "pass")] | length == 0'
+valid scan
 want 3 "no data path declared is unknown" "$tenken" scan --root "$hosts/fully-encrypted" --framework sapporo-7-2 --site "$work/nocontract.yaml" --format json
 want_json '.contracts[0].id == "none"'
 want_json '.contracts[0].checks | map(select(.id == "disk-data-paths-encrypted"))[0] | .verdict == "unknown" and (.reason | startswith("undeclared"))'
@@ -113,6 +128,7 @@ awk 'length($0) > 400 { exit 1 }' "$work/out" || { echo "FAIL: a line of the pag
 # --- query ---
 want 0 "query" "$tenken" query --root "$hosts/lvm-on-luks" "SELECT mount, encrypted FROM mount_encryption WHERE role = 'root'" --format json
 want_json '.[0].mount == "/" and .[0].encrypted == 1'
+valid query
 want 0 "query csv" "$tenken" query --root "$hosts/lvm-on-luks" "SELECT mount, encrypted FROM mount_encryption WHERE role = 'root'" --format csv
 has out "mount,encrypted"
 want 3 "incomplete table" "$tenken" query --root "$hosts/container" "SELECT mount FROM mount_encryption"
@@ -127,6 +143,7 @@ want 64 "pragma" "$tenken" query "PRAGMA user_version"
 want 0 "tables json" "$tenken" tables --format json
 want_json 'map(select(.name == "mount_encryption"))[0] | .kind == "table" and (.columns | map(.name) | index("encrypted") != null)'
 want_json 'all(.[]; has("name") and has("kind") and has("doc") and has("source") and has("columns"))'
+valid tables
 want 64 "unknown table" "$tenken" tables mount_encrypted
 has err "did you mean mount_encryption"
 want 0 "explain check" "$tenken" explain disk-data-paths-encrypted --root "$hosts/two-pv-one-plain" --site "$hosts/two-pv-one-plain/site.yaml"
@@ -135,6 +152,10 @@ has out "side effects"
 want 0 "explain clause by its number" "$tenken" explain 5.6 --root "$hosts/two-pv-one-plain" --site "$hosts/two-pv-one-plain/site.yaml"
 has out "5.6a"
 has out "5.6d"
+mkdir -m 0700 "$work/state"
+$tenken scan --record --site "$work/site.yaml" --state "$work/state" --format json >"$work/out" 2>"$work/err"
+valid scan
+want_json '.contracts[0].evidence.sequence == 1 and (.host.id | length) == 64'
 want 64 "explain nothing known" "$tenken" explain 55.6
 want 0 "lint" "$tenken" policy lint
 want 0 "policy test" "$tenken" policy test --hosts "$hosts"
