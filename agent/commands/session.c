@@ -6,6 +6,7 @@
 
 #include "agent/base/io.h"
 #include "agent/base/json.h"
+#include "agent/policy/products.h"
 
 /* Value of KEY= in os-release(5) text, quotes removed; false if there is none. */
 static bool os_release_value(const char *text, const char *key, char *out, size_t n)
@@ -268,9 +269,14 @@ int session_scan(struct session *s, const struct read_set *reads, const char *co
 {
     CLEANUP(strv) struct strv wanted = {0};
     size_t n_paths = site_n_data_paths(s->site);
-    CLEANUP(free) struct probe_input *inputs = calloc(n_paths + 1, sizeof(*inputs));
+    size_t n_inputs = n_paths + s->policy->n_pam_modules;
+    CLEANUP(free) struct probe_input *inputs = calloc(n_inputs + 1, sizeof(*inputs));
     if (inputs == NULL) {
         return err_nomem(e);
+    }
+    for (size_t i = 0; i < s->policy->n_pam_modules; i++) {
+        inputs[n_paths + i] = (struct probe_input){.kind = PRODUCTS_PAM_INPUT,
+                                                   .value = s->policy->pam_modules[i]};
     }
     for (size_t i = 0; i < n_paths; i++) {
         inputs[i] = (struct probe_input){.kind = "data_paths", .value = site_data_path(s->site, i)};
@@ -291,7 +297,7 @@ int session_scan(struct session *s, const struct read_set *reads, const char *co
                               .tables = tables,
                               .n_tables = wanted.n,
                               .inputs = inputs,
-                              .n_inputs = n_paths,
+                              .n_inputs = n_inputs,
                               .require_landlock = landlock != NULL && strcmp(landlock, "true") == 0,
                               .wall_limit_ms = 0};
     return scan_run(s->app->launcher, &rq, &s->scan, e);

@@ -8,6 +8,7 @@
 
 #include "agent/base/io.h"
 #include "agent/policy/policy_internal.h"
+#include "agent/policy/products.h"
 
 struct policy_store {
     struct pool *pool;
@@ -214,7 +215,7 @@ static int read_view(struct loader *l, const struct rule_file *file, struct err 
 }
 
 /* Everything but frameworks. Products and profiles are data of their probes: here they are only
- * hashed. */
+ * hashed; those of PAM see load_pam_modules. */
 static int read_file(struct loader *l, const struct rule_file *file, struct err *e)
 {
     if (strcmp(file->folder, "views") == 0) {
@@ -282,6 +283,35 @@ static int digest_rules(const struct loader *l, struct policy *p, struct err *e)
     return rc != 0 ? rc : digest_finish(d, p->digest, e);
 }
 
+/* The catalogue of PAM modules, of the last directory first: what it names again, it replaces. */
+static int load_pam_modules(const struct loader *l, struct policy *p, struct err *e)
+{
+    CLEANUP(strv) struct strv lines = {0};
+    for (size_t i = l->files.n; i > 0; i--) {
+        const struct rule_file *f = l->files.items[i - 1];
+        if (strcmp(f->rel, PRODUCTS_PAM_FILE) != 0) {
+            continue;
+        }
+        int rc = products_pam_modules(f->path, f->bytes, f->n, &lines, e);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    const char **kept = pool_array(l->pool, lines.n + 1, sizeof *kept, e);
+    if (kept == NULL) {
+        return ERR_NOMEM;
+    }
+    for (size_t i = 0; i < lines.n; i++) {
+        kept[i] = pool_text(l->pool, lines.items[i], e);
+        if (kept[i] == NULL) {
+            return ERR_NOMEM;
+        }
+    }
+    p->pam_modules = kept;
+    p->n_pam_modules = lines.n;
+    return 0;
+}
+
 /* Three passes over the files that are in memory: checks and views, then frameworks, then the
  * digest. */
 static int load_all(struct loader *l, const char *const *dirs, size_t n_dirs, struct policy *p,
@@ -293,6 +323,9 @@ static int load_all(struct loader *l, const char *const *dirs, size_t n_dirs, st
     }
     for (size_t i = 0; rc == 0 && i < l->files.n; i++) {
         rc = read_file(l, l->files.items[i], e);
+    }
+    if (rc == 0) {
+        rc = load_pam_modules(l, p, e);
     }
     if (rc != 0) {
         return rc;

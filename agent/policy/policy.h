@@ -137,6 +137,8 @@ struct policy {
     bool unmodified;         /* no differences */
     unsigned differences;    /* files of the first directory that were changed, added or are missing
                                 against the list built in, plus every file of further directories */
+    const char *const *pam_modules; /* lines of products.h, those of later directories first */
+    size_t n_pam_modules;
     struct policy_store *store; /* owns everything above */
 };
 

@@ -75,7 +75,8 @@ static void test_probes_live_within_their_declarations(void **state UNUSED)
         skip();
     }
     /* A data path, so that what a probe does only for declared paths is done too. */
-    static const struct probe_input inputs[] = {{"data_paths", "/"}, {"data_paths", "/etc"}};
+    static const struct probe_input inputs[] = {
+        {"data_paths", "/"}, {"data_paths", "/etc"}, {"pam_modules", "permit\tsuccess"}};
     struct launcher *l = NULL;
     CLEANUP(host) struct host *h = NULL;
     struct err e = {.code = 0};
