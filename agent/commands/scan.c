@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/base/io.h"
+#include "agent/commands/metrics.h"
 #include "agent/commands/opts.h"
 #include "agent/commands/record.h"
 #include "agent/commands/render.h"
@@ -10,7 +11,7 @@
 struct scan_options {
     struct session_options session;
     struct strv policies, frameworks, checks;
-    const char *format, *output;
+    const char *format, *output, *metrics;
     bool record, quiet, changes, offline;
 };
 
@@ -193,6 +194,30 @@ static int print_result(const struct session *s, const struct scan_options *o,
     return write_output(o->output, &out);
 }
 
+/* --metrics: prints its own error. Called when the inspection is done and recorded; after a failure
+ * the old file stays, and its age tells. */
+static int put_metrics(const struct session *s, const struct scan_options *o, struct state *state,
+                       const struct judged *list, size_t n, int64_t wall_us)
+{
+    struct err e = {0};
+    struct metrics_request rq = {
+        .session = s, .list = list, .n = n, .wall_us = wall_us, .recorded = state != NULL};
+    int r = 0;
+    if (o->metrics == NULL) {
+        return EXIT_GOOD;
+    }
+    if (state != NULL) {
+        struct spool_list spool = {0};
+        r = spool_list(state, &spool, &e);
+        rq.n_unacknowledged = spool.n_unacknowledged;
+        spool_list_done(&spool);
+    }
+    if (r == 0) {
+        r = metrics_write(&rq, o->metrics, &e);
+    }
+    return r < 0 ? complain(&e) : EXIT_GOOD;
+}
+
 static int exit_code_of(const struct judged *list, size_t n)
 {
     CLEANUP(free) const struct evaluation **evs = calloc(n + 1, sizeof(*evs));
@@ -234,7 +259,9 @@ static int run_targets(struct session *s, const struct scan_options *o, const st
         code = complain(&e);
     } else {
         int printed = print_result(s, o, list, n, &notice, &warning, started_us);
-        code = printed != EXIT_GOOD ? printed : exit_code_of(list, n);
+        int put = put_metrics(s, o, state, list, n, time_monotonic_us() - started_us);
+        code = printed != EXIT_GOOD ? printed : put;
+        code = code != EXIT_GOOD ? code : exit_code_of(list, n);
     }
     for (size_t i = 0; i < n; i++) {
         judged_done(&list[i]);
@@ -278,11 +305,29 @@ static int refuse(struct scan_options *o)
                       "--record with --root: a captured tree is never recorded as a live host");
         return complain(&e);
     }
+    if (o->metrics != NULL && o->session.root != NULL) {
+        (void)err_set(&e, ERR_INVALID,
+                      "--metrics with --root: a captured tree says nothing of this host");
+        return complain(&e);
+    }
     if (o->record && o->checks.n > 0) {
         (void)err_set(&e, ERR_INVALID, "--record with --check: evidence holds the whole standard");
         return complain(&e);
     }
     return EXIT_GOOD;
+}
+
+static struct usage scan_usage(const struct opt *opts, size_t n)
+{
+    return (struct usage){
+        .command = "scan",
+        .arguments = "",
+        .doc = {{"この端末を点検し、契約の条項ごとに判定を示します。",
+                 "Inspects this host and shows a verdict for each clause of its contracts."}},
+        .opts = opts,
+        .n_opts = n,
+        .min_args = 0,
+        .max_args = 0};
 }
 
 static enum opts_result parse_scan(struct app *app, struct scan_options *o, int argc, char **argv)
@@ -333,6 +378,13 @@ static enum opts_result parse_scan(struct app *app, struct scan_options *o, int 
          &o->output,
          {{"画面の代わりにファイルへ", "to a file instead of the screen"}},
          NULL},
+        {"metrics",
+         OPT_TEXT,
+         "FILE",
+         &o->metrics,
+         {{"結果を Prometheus のテキスト形式でも書く",
+           "also the result as a Prometheus text file"}},
+         NULL},
         {"record",
          OPT_FLAG,
          NULL,
@@ -354,15 +406,7 @@ static enum opts_result parse_scan(struct app *app, struct scan_options *o, int 
          {{"宣言された TLS 接続先も見ない", "contact no declared TLS endpoint either"}},
          NULL},
     };
-    const struct usage u = {
-        .command = "scan",
-        .arguments = "",
-        .doc = {{"この端末を点検し、契約の条項ごとに判定を示します。",
-                 "Inspects this host and shows a verdict for each clause of its contracts."}},
-        .opts = opts,
-        .n_opts = ARRAY_LEN(opts),
-        .min_args = 0,
-        .max_args = 0};
+    const struct usage u = scan_usage(opts, ARRAY_LEN(opts));
     return opts_parse(app, &u, argc, argv, &args);
 }
 
