@@ -132,6 +132,10 @@ static int go_disk_fs(struct trail t, const struct mount *m, struct err *e)
     if (r == 0) {
         r = f2fs_devices(t, m, &g->items[block], e);
     }
+    if (r == 0 && (strcmp(m->fstype, "jfs") == 0 || strcmp(m->fstype, "reiserfs") == 0)) {
+        /* Their journal may lie on another device, and nothing in /proc or /sys says so. */
+        r = trail_end_unknown(t, NULL, "no-leaf", "journal", e);
+    }
     return r == 0 ? ext_journal(t, m, &g->items[block], e) : r;
 }
 
