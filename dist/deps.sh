@@ -15,8 +15,8 @@ debian_packages() {
     run) echo "libyaml-0-2 libjansson4 libsqlite3-0 libssl3|libssl3t64 libseccomp2 libcap2
         libcurl4|libcurl4t64 libmicrohttpd12|libmicrohttpd12t64 zlib1g libzstd1 ca-certificates
         tzdata openssl curl" ;;
-    test) echo "libcmocka-dev binutils openssl curl jq strace util-linux iproute2 python3 tzdata
-        nginx apache2-bin gnutls-bin stunnel4 haproxy" ;;
+    test) echo "libcmocka-dev libpam0g-dev binutils openssl curl jq strace util-linux iproute2 python3 tzdata
+        nginx apache2-bin gnutls-bin stunnel4 haproxy openssh-server" ;;
     lint) echo "clang-format-14|clang-format clang-tidy-14|clang-tidy cppcheck" ;;
     package) echo "dpkg-dev file gzip lintian debootstrap man-db groff-base" ;;
     *) return 1 ;;
@@ -30,7 +30,7 @@ rhel_packages() {
         zlib-devel libzstd-devel" ;;
     run) echo "libyaml jansson sqlite-libs openssl-libs libseccomp libcap libcurl libmicrohttpd zlib
         libzstd ca-certificates tzdata openssl curl" ;;
-    test) echo "libcmocka-devel libasan libubsan binutils openssl curl jq strace util-linux iproute
+    test) echo "libcmocka-devel pam-devel libasan libubsan binutils openssl curl jq strace util-linux iproute
         python3 tzdata" ;;
     lint) echo "clang-tools-extra cppcheck" ;;
     package) echo "rpm-build systemd-rpm-macros gzip" ;;

@@ -12,7 +12,7 @@ struct scan_options {
     struct session_options session;
     struct strv policies, frameworks, checks;
     const char *format, *output, *metrics;
-    bool record, quiet, changes, offline;
+    bool record, quiet, changes;
 };
 
 /* One contract and framework to be judged. */
@@ -402,7 +402,7 @@ static enum opts_result parse_scan(struct app *app, struct scan_options *o, int 
         {"offline",
          OPT_FLAG,
          NULL,
-         &o->offline,
+         &o->session.offline,
          {{"宣言された TLS 接続先も見ない", "contact no declared TLS endpoint either"}},
          NULL},
     };

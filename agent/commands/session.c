@@ -6,6 +6,7 @@
 
 #include "agent/base/io.h"
 #include "agent/base/json.h"
+#include "agent/commands/endpoints.h"
 #include "agent/policy/products.h"
 
 /* Value of KEY= in os-release(5) text, quotes removed; false if there is none. */
@@ -208,6 +209,7 @@ int session_open(struct app *app, const struct session_options *o, struct sessio
 {
     memset(ret, 0, sizeof(*ret));
     ret->app = app;
+    ret->offline = o->offline;
     ret->root = o->root != NULL ? o->root : "/";
     ret->state_dir = o->state_dir != NULL ? o->state_dir : state_dir_default();
     int r = load_policy(o, ret, e);
@@ -264,13 +266,44 @@ static int wanted_tables(const struct read_set *reads, const char *const *extra,
     return 0;
 }
 
+/* Old hellos to slow servers take longer than all the rest of a scan. */
+#define ENDPOINTS_WALL_MS 75000U
+#define ENDPOINTS_MAX 256U
+
+/* Endpoints for the probe that contacts them, or the word that they are not to be contacted. Names
+ * are resolved only where a table of that probe is wanted. */
+static int endpoint_inputs(const struct session *s, const struct strv *wanted, struct strv *lines,
+                           struct probe_input *inputs, size_t max, size_t *ret_n, struct err *e)
+{
+    const struct probe *p = probe_for_table("tls_endpoints", NULL);
+    bool any = false;
+    for (const struct table *const *t = p != NULL ? p->tables : NULL; t != NULL && *t != NULL; t++) {
+        any = any || strv_has(wanted, (*t)->name);
+    }
+    bool live = host_is_live(s->host) && !s->offline;
+    int r = any ? endpoints_lines(s->site, live, lines, e) : 0;
+    *ret_n = 0;
+    if (r == 0 && lines->n > max) {
+        return err_set(e, ERR_INVALID, "more than %zu TLS endpoints are declared", max);
+    }
+    for (size_t i = 0; r == 0 && i < lines->n; i++) {
+        inputs[(*ret_n)++] = s->offline
+                                 ? (struct probe_input){.kind = "tls_offline", .value = "1"}
+                                 : (struct probe_input){.kind = "tls_endpoints",
+                                                        .value = lines->items[i]};
+    }
+    return r;
+}
+
 int session_scan(struct session *s, const struct read_set *reads, const char *const *extra,
                  struct err *e)
 {
     CLEANUP(strv) struct strv wanted = {0};
+    CLEANUP(strv) struct strv endpoints = {0};
+    size_t n_endpoints = 0;
     size_t n_paths = site_n_data_paths(s->site);
     size_t n_inputs = n_paths + s->policy->n_pam_modules;
-    CLEANUP(free) struct probe_input *inputs = calloc(n_inputs + 1, sizeof(*inputs));
+    CLEANUP(free) struct probe_input *inputs = calloc(n_inputs + ENDPOINTS_MAX + 1, sizeof(*inputs));
     if (inputs == NULL) {
         return err_nomem(e);
     }
@@ -282,6 +315,10 @@ int session_scan(struct session *s, const struct read_set *reads, const char *co
         inputs[i] = (struct probe_input){.kind = "data_paths", .value = site_data_path(s->site, i)};
     }
     int r = wanted_tables(reads, extra, &wanted, e);
+    if (r == 0) {
+        r = endpoint_inputs(s, &wanted, &endpoints, inputs + n_inputs, ENDPOINTS_MAX, &n_endpoints,
+                            e);
+    }
     if (r < 0) {
         return r;
     }
@@ -297,9 +334,9 @@ int session_scan(struct session *s, const struct read_set *reads, const char *co
                               .tables = tables,
                               .n_tables = wanted.n,
                               .inputs = inputs,
-                              .n_inputs = n_inputs,
+                              .n_inputs = n_inputs + n_endpoints,
                               .require_landlock = landlock != NULL && strcmp(landlock, "true") == 0,
-                              .wall_limit_ms = 0};
+                              .wall_limit_ms = n_endpoints > 0 ? ENDPOINTS_WALL_MS : 0};
     return scan_run(s->app->launcher, &rq, &s->scan, e);
 }
 

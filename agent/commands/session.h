@@ -28,6 +28,7 @@ struct session_options {
     const char *root;            /* NULL = "/" */
     const char *state_dir;       /* NULL = default */
     bool site_required;          /* scan: no site file is an error; query: it is not */
+    bool offline;                /* contact no declared endpoint */
     bool site_trusted;           /* refuse what others may write (all but fixtures) */
 };
 
@@ -35,6 +36,7 @@ struct session {
     struct app *app;
     struct site *site;
     bool has_site; /* a site file was read */
+    bool offline;
     const char *site_path;
     struct policy *policy;
     struct host *host;
