@@ -32,6 +32,11 @@
         .name = (call), .refuse = false, .when = WHEN_BITS, .arg = (n), .value = (uint64_t)(bits), \
         .mask = (uint64_t)(of)                                                                     \
     }
+#define REFUSE_BITS(call, n, of, bits)                                                             \
+    {                                                                                              \
+        .name = (call), .refuse = true, .when = WHEN_BITS, .arg = (n), .value = (uint64_t)(bits),  \
+        .mask = (uint64_t)(of)                                                                     \
+    }
 #define REFUSE(call)                                                                               \
     {                                                                                              \
         .name = (call), .refuse = true, .when = WHEN_ALWAYS, .arg = 0, .value = 0                  \
@@ -131,6 +136,7 @@ static const struct syscall_entry dir_walk[] = {
 #define DIR_FLAGS (O_ACCMODE | O_CREAT | O_TRUNC | O_DIRECTORY | O_TMPFILE)
 static const struct syscall_entry proc_links[] = {
     ALLOW_BITS("openat", 2, DIR_FLAGS, O_DIRECTORY),
+    REFUSE_BITS("openat", 2, O_DIRECTORY, 0), /* libraries that try files, as in @probe-parse */
     ALLOW("readlinkat"),
     ALLOW("getdents64"),
 };
@@ -196,6 +202,18 @@ static const struct syscall_entry net_client[] = {
     ALLOW("ppoll"),
 };
 
+/* A client of daemons on this machine, which ask for no route and no address: no IP, no netlink. No
+ * accept, bind or listen. SO_PASSCRED alone may be set: it makes the kernel name who answers. */
+static const struct syscall_entry unix_client[] = {
+    ALLOW_IF("socket", 0, AF_UNIX),
+    ALLOW_IF("setsockopt", 2, SO_PASSCRED),
+    ALLOW("connect"),
+    ALLOW("sendto"),
+    ALLOW("recvmsg"),
+    ALLOW("poll"),
+    ALLOW("ppoll"),
+};
+
 /* Taking one more filter and giving up capabilities can only take away. */
 static const struct syscall_entry step_down[] = {
     ALLOW_IF("seccomp", 0, SECCOMP_SET_MODE_FILTER),
@@ -234,6 +252,7 @@ static const struct syscall_set sets[] = {
     ROW("@ioctl-fscrypt", "ask any directory for its encryption policy", ioctl_fscrypt),
     ROW("@time-read", "ask the kernel whether its clock is disciplined", time_read),
     ROW("@net-client", "connect to a declared endpoint (added by .network)", net_client),
+    ROW("@unix-client", "ask a daemon of this machine over its UNIX socket", unix_client),
 #ifdef TENKEN_SANITIZERS
     ROW("@sanitizer", "run-time of the sanitizers, only in builds with them", sanitizer),
 #endif

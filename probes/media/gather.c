@@ -54,8 +54,8 @@ static int look_file(const struct host *h, struct media_state *s, const char *pa
     if (code == ERR_NOMEM) {
         return err_nomem(e);
     }
-    if (with_time && code == 0 && host_stat(h, path, true, &st, &why) != 0) {
-        st.mtime_s = INT64_MAX; /* not known: newer than anything */
+    if (with_time && code == 0 && (!host_is_live(h) || host_stat(h, path, true, &st, &why) != 0)) {
+        st.mtime_s = INT64_MAX; /* copies of trees keep no times: newer than anything */
     }
     return keep(s, path, code, &bytes, st.mtime_s, e);
 }
@@ -350,7 +350,7 @@ static int look_images(const struct host *h, struct media_state *s, struct err *
         (void)snprintf(path, sizeof(path), "%.*s%s%s", (int)(percent - forms[i]), forms[i],
                        s->release, percent + 2);
         int code = host_stat(h, path, true, &st, &why);
-        rc = keep(s, path, code, &nothing, st.mtime_s, e);
+        rc = keep(s, path, code, &nothing, host_is_live(h) ? st.mtime_s : 0, e);
     }
     return rc;
 }

@@ -96,15 +96,12 @@ static int judge_driver(const struct media_world *w, const char *driver, struct 
     *v = (struct verdict){.blocks_now = a.exists ? blocks_of(w, &a) : NOT_KNOWN,
                           .blocks_boot = a.exists ? blocks_of(w, &b) : NOT_KNOWN,
                           .barrier = barrier_word(a.barriers)};
-    const char *met = a.barriers != 0 && a.answer == KMOD_YES ? barrier_word(a.barriers)
-                      : b.barriers != 0                       ? barrier_word(b.barriers)
-                                                              : "";
+    /* a barrier that is set and led round is worth a word; one that comes too late is, too */
+    bool round = a.answer == KMOD_YES && !a.in_kernel && a.barriers != 0;
+    const char *why = w->doubt != NULL && !a.in_kernel ? w->doubt : a.why;
     (void)snprintf(v->reason, sizeof(v->reason), "%s: %s%s%s%s", driver,
-                   w->doubt != NULL && !a.in_kernel ? w->doubt
-                   : a.why[0] != '\0'               ? a.why
-                                                    : v->barrier,
-                   met[0] != '\0' && a.answer == KMOD_YES ? ", round " : "",
-                   met[0] != '\0' && a.answer == KMOD_YES ? met : "",
+                   why[0] != '\0' ? why : v->barrier, round ? ", round " : "",
+                   round ? v->barrier : "",
                    a.in_kernel && v->blocks_boot == 1 ? ", blocked after the next boot" : "");
     return 0;
 }
