@@ -47,6 +47,7 @@ struct reply {
     size_t n_ssl2;
 };
 
+/* Empty, waiting for what is wanted; reply_done frees. */
 void reply_init(struct reply *a, enum reply_want want);
 void reply_done(struct reply *a);
 /* Takes n more bytes; ssl2: the question was an SSLv2 hello. Gives the new state, which is final

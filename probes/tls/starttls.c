@@ -1,3 +1,4 @@
+/* One function per protocol, or per kind of protocol where several talk alike. */
 #include "probes/tls/starttls.h"
 
 #include <string.h>
@@ -194,12 +195,13 @@ static enum starttls_next xmpp(struct starttls_talk *t, const char *host, struct
     }
     if (t->step == 1) {
         const char *features = strstr(text, "<stream:features");
-        bool whole = strstr(text, "</stream:features>") != NULL ||
-                     (features != NULL && strstr(features, "/>") != NULL);
+        const char *tag_end = features != NULL ? strchr(features, '>') : NULL;
+        bool whole =
+            strstr(text, "</stream:features>") != NULL || (tag_end != NULL && tag_end[-1] == '/');
         if (!whole) {
             return strstr(text, "<stream:error") != NULL ? ST_REFUSED : ST_WAIT;
         }
-        return strstr(features, "urn:ietf:params:xml:ns:xmpp-tls") != NULL
+        return features != NULL && strstr(features, "urn:ietf:params:xml:ns:xmpp-tls") != NULL
                    ? send_text(t, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", out)
                    : ST_REFUSED;
     }

@@ -195,7 +195,8 @@ static void push_first(struct endpoint *ep, unsigned v, bool other_shape)
         size_t n_all = 0;
         const struct suite *all = suite_all(&n_all);
         for (size_t i = 0; i < n_all; i++) {
-            if (all[i].tls13) {
+            /* The second shape leaves out what is rare, to stay short. */
+            if (all[i].tls13 && (!other_shape || all[i].code >> 8 == 0x13)) {
                 list[n++] = all[i].code;
             }
         }
@@ -211,6 +212,7 @@ static void push_first(struct endpoint *ep, unsigned v, bool other_shape)
     a->is_confirm = other_shape;
     if (version_code(v) == TLS_13 && other_shape) {
         /* The base point of X25519 is as good a share as any: nothing is computed with it. */
+        survey_groups(a, group_list_13(&n), 5);
         a->hello.share_group = 29;
         a->hello.share[0] = 9;
         a->hello.n_share = 32;
@@ -572,6 +574,9 @@ static bool settle_doubts(struct endpoint *ep)
         if (a != NULL) {
             ep->control_asked = true;
             a->hello = ep->control;
+            while (version_code(a->version) != a->hello.version) {
+                a->version++;
+            }
             survey_push(ep, a);
             return true;
         }

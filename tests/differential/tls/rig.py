@@ -17,6 +17,8 @@ import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True  # nothing is left behind in the source tree
+
 import hostile
 import truth
 
