@@ -63,7 +63,7 @@ struct check {
     const struct check_test *tests;
     size_t n_tests;
     const char *file;
-    unsigned line;
+    unsigned line, column;
     char digest[SHA256_HEX]; /* over the meaning-bearing members, see policy.c */
 };
 

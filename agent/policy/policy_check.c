@@ -231,6 +231,7 @@ static int read_check(const struct rule_reader *r, const struct yaml_node *node,
     }
     c->file = r->file->path;
     c->line = node->line;
+    c->column = node->column;
     return rc != 0 ? rc : digest_check(c, e);
 }
 

@@ -136,7 +136,8 @@ static int read_check(struct read_pass *r, const struct check *c, struct sql_rea
     } parts[] = {{"applies", c->applies}, {"query", c->query}, {"unknown", c->unknown}};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         if (parts[i].text != NULL && read_pass_add(r, parts[i].text, all, NULL, e) != 0) {
-            return err_prefix(e, "%s:%u: check %s: %s", c->file, c->line, c->id, parts[i].what);
+            return err_prefix(e, "%s:%u:%u: check %s: %s", c->file, c->line, c->column, c->id,
+                              parts[i].what);
         }
     }
     return 0;
@@ -176,17 +177,18 @@ int policy_reads(const struct policy *p, const struct framework *fw, const char 
 {
     CLEANUP(read_pass) struct read_pass pass = {0};
     CLEANUP(sql_reads) struct sql_reads all = {0};
+    CLEANUP(sql_reads) struct sql_reads unused = {0};
     int rc = only_checks_exist(p, only_checks, e);
     rc = rc == 0 ? read_pass_open(&pass, p, schema, e) : rc;
+    /* What is not asked for is looked at as well: a rule that names what does not exist stops the
+     * scan, whoever cites it. */
     for (size_t i = 0; i < p->n_checks && rc == 0; i++) {
-        if (check_selected(&p->checks[i], fw, only_checks)) {
-            rc = read_check(&pass, &p->checks[i], &all, e);
-        }
+        bool wanted = check_selected(&p->checks[i], fw, only_checks);
+        rc = read_check(&pass, &p->checks[i], wanted ? &all : &unused, e);
     }
-    for (size_t i = 0; i < p->n_frameworks && rc == 0 && only_checks == NULL; i++) {
-        if (fw == NULL || fw == &p->frameworks[i]) {
-            rc = read_drifts(&pass, &p->frameworks[i], &all, e);
-        }
+    for (size_t i = 0; i < p->n_frameworks && rc == 0; i++) {
+        bool wanted = only_checks == NULL && (fw == NULL || fw == &p->frameworks[i]);
+        rc = read_drifts(&pass, &p->frameworks[i], wanted ? &all : &unused, e);
     }
     struct read_set set = {0};
     rc = rc == 0 ? read_set_from(&pass, &all, &set, e) : rc;

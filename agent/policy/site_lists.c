@@ -46,7 +46,8 @@ static const struct table data_path_table = {
     .source = FORMAT_PAGE,
     .kind = TABLE_SITE,
     TABLE_COLUMNS({"path", COL_TEXT, "", COL_KEY | COL_HAS_NAMES, NULL, "absolute path"},
-                  {"dataset", COL_TEXT, "", 0, NULL, "what lies there"}, CONTRACT_COLUMN),
+                  {"dataset", COL_TEXT, "", COL_HAS_NAMES, NULL, "what lies there"},
+                  CONTRACT_COLUMN),
 };
 
 static const struct field worker_fields[] = {

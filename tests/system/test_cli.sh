@@ -50,6 +50,21 @@ for c in scan query tables explain policy verify diff init export import doctor;
     has out "使い方: tenken $c"
 done
 
+# --- a rule that names what does not exist stops the scan, cited or not ---
+mkdir -p "$work/uncited/checks"
+cat >"$work/uncited/checks/x.yaml" <<'Y'
+checks:
+  - id: nobody-cites-this
+    title: {ja: x, en: x}
+    severity: low
+    query: SELECT mountt FROM mount_encryption
+    code: x
+    finding: {ja: x, en: x}
+    fix: {any: {ja: x, en: x}}
+Y
+want 64 "unknown column in an uncited check" "$tenken" scan --root "$hosts/fully-encrypted" --framework sapporo-7-2 --site "$hosts/fully-encrypted/site.yaml" --policy "$work/uncited"
+has err "x.yaml:2:5: check nobody-cites-this: query: no such column: mountt, did you mean mount?"
+
 # --- a program brought without its rules: facts need none ---
 mkdir "$work/alone" && cp "$tenken" "$work/alone/tenken"
 want 0 "query without rules" env -u TENKEN_POLICY_DIR "$work/alone/tenken" query --root "$hosts/fully-encrypted" "SELECT id FROM scan"

@@ -157,16 +157,21 @@ static void test_policy_reads_users_for_names(void **state)
 static void test_policy_reads_names_the_place(void **state)
 {
     (void)state;
-    const struct check bad = {
-        .id = "bad", .query = "SELECT x FROM nowhere", .file = "checks/x.yaml", .line = 12};
+    const struct check bad = {.id = "bad",
+                              .query = "SELECT x FROM nowhere",
+                              .file = "checks/x.yaml",
+                              .line = 12,
+                              .column = 5};
     const struct policy p = {.checks = &bad, .n_checks = 1};
     CLEANUP(free) const struct table **schema = fixture_schema();
     struct read_set r = {0};
     struct err e = {0};
     assert_int_equal(policy_reads(&p, NULL, NULL, schema, &r, &e), ERR_INVALID);
-    assert_int_equal(strncmp(e.msg, "checks/x.yaml:12: check bad: query: no such table: nowhere",
-                             strlen("checks/x.yaml:12: check bad: query: no such table: nowhere")),
-                     0);
+    static const char want[] = "checks/x.yaml:12:5: check bad: query: no such table: nowhere";
+    assert_int_equal(strncmp(e.msg, want, strlen(want)), 0);
+    /* Also where no control of the framework that is asked for cites it. */
+    const struct framework other = {.id = "other"};
+    assert_int_equal(policy_reads(&p, &other, NULL, schema, &r, &e), ERR_INVALID);
     const char *only[] = {"goood", NULL};
     assert_int_equal(policy_reads(&p, NULL, only, schema, &r, &e), ERR_INVALID);
 }
