@@ -73,6 +73,10 @@ static size_t soft_side(struct steps *s, const struct kmod_rule *r, bool post, b
     struct span word;
     int side = -1;
     size_t n = 0;
+    /* libkmod takes one leading blank for a part of the first word, and then knows no "pre:" */
+    if (strchr(" \t", r->text[0]) != NULL && strchr(" \t", r->text[1]) == NULL) {
+        (void)span_word(&rest, &word);
+    }
     while (span_word(&rest, &word)) {
         if (span_is(word, "pre:") || span_is(word, "post:")) {
             side = span_is(word, "post:");
