@@ -4,31 +4,24 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/base/io.h"
+#include "agent/commands/doctor.h"
 #include "agent/commands/opts.h"
-#include "agent/commands/session.h"
 
-struct doctor {
-    struct app *app;
-    bool ascii;   /* marks in ASCII */
-    size_t n_bad; /* things that keep tenken from its work */
-};
-
-static void good(const struct doctor *d, const char *what, const char *text)
+void doctor_good(const struct doctor *d, const char *what, const char *text)
 {
     CLEANUP(str) struct str line = STR_INIT(8192);
     str_add_terminal(&line, text);
     printf("%s %s: %s\n", d->ascii ? "+" : say(d->app, "○", "+"), what, str_text(&line));
 }
 
-static void note(const struct doctor *d, const char *what, const char *text)
+void doctor_note(const struct doctor *d, const char *what, const char *text)
 {
     CLEANUP(str) struct str line = STR_INIT(8192);
     str_add_terminal(&line, text);
     printf("%s %s: %s\n", d->ascii ? "-" : say(d->app, "・", "-"), what, str_text(&line));
 }
 
-static void bad(struct doctor *d, const char *what, const char *text)
+void doctor_bad(struct doctor *d, const char *what, const char *text)
 {
     CLEANUP(str) struct str line = STR_INIT(8192);
     str_add_terminal(&line, text);
@@ -43,9 +36,9 @@ static void look_at_rules(struct doctor *d, const struct session *s)
                    s->policy->n_checks, s->policy->n_frameworks,
                    s->policy->unmodified ? "unmodified" : "modified");
     if (s->policy->unmodified) {
-        good(d, say(d->app, "規則", "rules"), text);
+        doctor_good(d, say(d->app, "規則", "rules"), text);
     } else {
-        note(d, say(d->app, "規則", "rules"), text);
+        doctor_note(d, say(d->app, "規則", "rules"), text);
     }
 }
 
@@ -55,15 +48,15 @@ static void look_at_site(struct doctor *d, const struct session *s)
     const char *what = say(d->app, "宣言", "site file");
     char text[512];
     if (!s->has_site) {
-        bad(d, what,
-            say(d->app,
-                "/etc/tenken/site.yaml がありません: tenken init > /etc/tenken/site.yaml "
-                "で案を作り、確認してください",
-                "there is no /etc/tenken/site.yaml: tenken init proposes one"));
+        doctor_bad(d, what,
+                   say(d->app,
+                       "/etc/tenken/site.yaml がありません: tenken init > /etc/tenken/site.yaml "
+                       "で案を作り、確認してください",
+                       "there is no /etc/tenken/site.yaml: tenken init proposes one"));
         return;
     }
     if (site_check_policy(s->site, s->policy, &e) < 0) {
-        bad(d, what, e.msg);
+        doctor_bad(d, what, e.msg);
         return;
     }
     (void)snprintf(
@@ -71,11 +64,11 @@ static void look_at_site(struct doctor *d, const struct session *s)
         say(d->app, "%s、契約 %zu 件、データ保存先 %zu か所", "%s, %zu contracts, %zu data paths"),
         s->site_path, site_n_contracts(s->site), site_n_data_paths(s->site));
     if (site_n_contracts(s->site) == 0) {
-        bad(d, what,
-            say(d->app, "契約が宣言されていません",
-                "no contract is declared, so nothing can be judged"));
+        doctor_bad(d, what,
+                   say(d->app, "契約が宣言されていません",
+                       "no contract is declared, so nothing can be judged"));
     } else {
-        good(d, what, text);
+        doctor_good(d, what, text);
     }
 }
 
@@ -85,53 +78,67 @@ static void look_at_spool(struct doctor *d, struct state *state)
     struct spool_list list = {0};
     char text[256];
     if (spool_list(state, &list, &e) < 0) {
-        bad(d, say(d->app, "スプール", "spool"), e.msg);
+        doctor_bad(d, say(d->app, "スプール", "spool"), e.msg);
         return;
     }
     (void)snprintf(text, sizeof(text),
                    say(d->app, "証跡 %zu 件、うち未受領 %zu 件",
                        "%zu evidences, %zu of them not acknowledged"),
                    list.n, list.n_unacknowledged);
-    note(d, say(d->app, "スプール", "spool"), text);
+    doctor_note(d, say(d->app, "スプール", "spool"), text);
     spool_list_done(&list);
+}
+
+static bool look_at_keys(struct doctor *d, const struct session *s, struct state *state)
+{
+    struct err e = {0};
+    CLEANUP(sign_key) struct sign_key *key = NULL;
+    CLEANUP(verify_key) struct verify_key *collector = NULL;
+    if (state_key(state, false, &key, &e) == 0) {
+        doctor_good(d, say(d->app, "鍵", "key"), sign_key_id(key));
+    } else if (e.code == ERR_ABSENT) {
+        doctor_note(d, say(d->app, "鍵", "key"),
+                    say(d->app, "最初の記録のときに作ります", "made at the first recording"));
+    } else {
+        doctor_bad(d, say(d->app, "鍵", "key"), e.msg);
+    }
+    if (state_identity_check(state, s->info.machine_id, &e) < 0) {
+        doctor_bad(d, say(d->app, "複製", "identity"), e.msg);
+    }
+    look_at_spool(d, state);
+    if (state_collector_key(state, &collector, &e) == 0) {
+        doctor_good(d, say(d->app, "収集サーバ", "collector"), verify_key_id(collector));
+        return true;
+    }
+    doctor_note(d, say(d->app, "収集サーバ", "collector"),
+                say(d->app, "未登録（tenken enroll、又は tenken export で持出し）",
+                    "not enrolled (tenken enroll; or tenken export, without a network)"));
+    return false;
 }
 
 static void look_at_state(struct doctor *d, const struct session *s)
 {
     struct err e = {0};
     CLEANUP(state) struct state *state = NULL;
-    CLEANUP(sign_key) struct sign_key *key = NULL;
-    CLEANUP(verify_key) struct verify_key *collector = NULL;
+    bool is_enrolled = false;
     int r = state_open(s->state_dir, false, &state, &e);
     if (r == ERR_ABSENT) {
-        note(d, say(d->app, "証跡", "evidence"),
-             say(d->app, "まだ記録がありません (tenken scan --record)",
-                 "nothing recorded yet (tenken scan --record)"));
+        doctor_note(d, say(d->app, "証跡", "evidence"),
+                    say(d->app, "まだ記録がありません (tenken scan --record)",
+                        "nothing recorded yet (tenken scan --record)"));
+    } else if (r == ERR_DENIED && geteuid() != 0) {
+        /* Not a fault of the set-up: keys and spool are root's. */
+        doctor_note(d, say(d->app, "証跡", "evidence"),
+                    say(d->app, "root で実行すると、証跡と毎日の点検の状態が分かります",
+                        "run me as root to see evidence and the daily run"));
         return;
-    }
-    if (r < 0) {
-        bad(d, say(d->app, "証跡", "evidence"), e.msg);
-        return;
-    }
-    if (state_key(state, false, &key, &e) == 0) {
-        good(d, say(d->app, "鍵", "key"), sign_key_id(key));
-    } else if (e.code == ERR_ABSENT) {
-        note(d, say(d->app, "鍵", "key"),
-             say(d->app, "最初の記録のときに作ります", "made at the first recording"));
+    } else if (r < 0) {
+        doctor_bad(d, say(d->app, "証跡", "evidence"), e.msg);
     } else {
-        bad(d, say(d->app, "鍵", "key"), e.msg);
+        is_enrolled = look_at_keys(d, s, state);
     }
-    if (state_identity_check(state, s->info.machine_id, &e) < 0) {
-        bad(d, say(d->app, "複製", "identity"), e.msg);
-    }
-    look_at_spool(d, state);
-    if (state_collector_key(state, &collector, &e) == 0) {
-        good(d, say(d->app, "収集サーバ", "collector"), verify_key_id(collector));
-    } else {
-        note(d, say(d->app, "収集サーバ", "collector"),
-             say(d->app, "未登録（tenken enroll、又は tenken export で持出し）",
-                 "not enrolled (tenken enroll; or tenken export, without a network)"));
-    }
+    doctor_daily(d, s, doctor_records(d, s, state));
+    doctor_upload(d, s, is_enrolled);
 }
 
 static void look_at_sight(struct doctor *d, const struct session *s)
@@ -139,13 +146,13 @@ static void look_at_sight(struct doctor *d, const struct session *s)
     const char *hidden = host_hidden(s->host, HOST_SEES_ALL);
     const char *what = say(d->app, "視界", "sight");
     if (hidden != NULL) {
-        bad(d, what, hidden);
+        doctor_bad(d, what, hidden);
     } else if (geteuid() != 0) {
-        note(d, what,
-             say(d->app, "root でないため、一部の事実は確認不能になります",
-                 "not root: some facts will be unknown"));
+        doctor_note(d, what,
+                    say(d->app, "root でないため、一部の事実は確認不能になります",
+                        "not root: some facts will be unknown"));
     } else {
-        good(d, what, say(d->app, "このホスト全体が見えます", "the whole host is seen"));
+        doctor_good(d, what, say(d->app, "このホスト全体が見えます", "the whole host is seen"));
     }
 }
 
@@ -207,6 +214,7 @@ int cmd_doctor(struct app *app, int argc, char **argv)
     } else {
         struct doctor d = {.app = app, .ascii = !terminal_shows_utf8(), .n_bad = 0};
         look_at_sight(&d, &s);
+        doctor_users(&d, &s);
         look_at_rules(&d, &s);
         look_at_site(&d, &s);
         look_at_state(&d, &s);
