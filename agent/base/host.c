@@ -102,6 +102,17 @@ static int check_openat2(int root_fd, struct err *e)
     return err_errno(e, "openat2 on the root directory");
 }
 
+/* What a capture consists of is never a link: it would lead out of the capture. */
+static int no_link(const char *path, struct err *e)
+{
+    struct stat st;
+    if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) {
+        return err_set(e, ERR_INVALID, "%s: a link, in a capture only files and directories count",
+                       path);
+    }
+    return 0;
+}
+
 /* Text of a file beside a captured tree; stays empty (*ret NULL) if there is none. */
 static int read_beside(const char *dir, const char *name, char **ret, size_t *ret_len,
                        struct err *e)
@@ -114,8 +125,12 @@ static int read_beside(const char *dir, const char *name, char **ret, size_t *re
     if (!io_exists(path)) {
         return 0;
     }
+    int rc = no_link(path, e);
+    if (rc != 0) {
+        return rc;
+    }
     CLEANUP(str) struct str text = STR_INIT(CAPTURE_MAX);
-    int rc = io_read_file(path, CAPTURE_MAX, &text, e);
+    rc = io_read_file(path, CAPTURE_MAX, &text, e);
     if (rc != 0) {
         return rc;
     }
@@ -210,7 +225,8 @@ int host_open(const char *root, struct host **ret, struct err *e)
         char path[PATH_MAX + 16];
         (void)snprintf(path, sizeof(path), "%s/root", dir);
         host_free(TAKE_PTR(h));
-        rc = open_tree(path, &h, e);
+        rc = no_link(path, e);
+        rc = rc == 0 ? open_tree(path, &h, e) : rc;
     }
     if (rc == 0 && dir != NULL) {
         rc = load_beside(h, dir, e);

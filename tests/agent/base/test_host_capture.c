@@ -32,6 +32,24 @@ static void check_good(const struct host *h)
     assert_int_equal(host_read(h, "/file", 10, &s, &e), 0);
 }
 
+/* A capture that came from elsewhere must not lead this program to the host that it runs on. */
+static void test_links_lead_nowhere(void **state)
+{
+    const char *dir = *state;
+    struct err e = {0};
+    CLEANUP(host) struct host *h = NULL;
+    put_text(in_dir(dir, "capture.json"), good_capture);
+    assert_int_equal(symlink("/", in_dir(dir, "root")), 0);
+    assert_int_equal(host_open(in_dir(dir, "."), &h, &e), ERR_INVALID);
+    assert_null(h);
+    assert_int_equal(unlink(in_dir(dir, "root")), 0);
+    assert_int_equal(mkdir(in_dir(dir, "root"), 0755), 0);
+    assert_int_equal(rename(in_dir(dir, "capture.json"), in_dir(dir, "elsewhere.json")), 0);
+    assert_int_equal(symlink("elsewhere.json", in_dir(dir, "capture.json")), 0);
+    assert_int_equal(host_open(in_dir(dir, "."), &h, &e), ERR_INVALID);
+    assert_null(h);
+}
+
 static void test_both_ways_to_name_it(void **state)
 {
     const char *dir = *state;
@@ -207,6 +225,7 @@ static void test_bad_meta(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        SCRATCH_TEST(test_links_lead_nowhere),
         SCRATCH_TEST(test_both_ways_to_name_it),
         SCRATCH_TEST(test_whole_directories),
         SCRATCH_TEST(test_bad_captures),
