@@ -3,7 +3,7 @@
  * probes/tls/detail.c against a server made of a few lines. What needs real bytes of real servers
  * (probes/tls/dial.c, probes/tls/handshake13.c, probes/tls/certificate.c, probes/tls/rows.c) is
  * held against them by tests/differential/tls; probes/tls/recorded.c by the fixtures of
- * policies/checks/tls.yaml. agent/commands/endpoints.c is driven by the same rig. */
+ * policies/checks/tls.yaml. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
