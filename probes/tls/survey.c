@@ -123,7 +123,7 @@ static void push_split(struct endpoint *ep, const struct ask *like, const uint16
                        size_t parts)
 {
     for (size_t k = 0; k < parts && k < n; k++) {
-        uint16_t part[HELLO_SUITES_MAX];
+        uint16_t part[HELLO_SUITES_MAX] = {0};
         size_t part_n = 0;
         for (size_t i = k; i < n && part_n < HELLO_SUITES_MAX; i += parts) {
             part[part_n++] = list[i];
