@@ -222,6 +222,20 @@ static void make_steps(struct steps *s, const struct kmod_world *w, const char *
     }
 }
 
+/* The install command that counts: the first whose pattern matches; for a name that modules.dep
+ * does not hold, kmod's look-up comes upon the command of exactly that name before. */
+static const struct kmod_rule *command_of(const struct kmod_world *w, const struct step *step)
+{
+    bool listed = step->m != NULL && !step->m->builtin;
+    for (size_t i = 0; i < w->conf->n && !listed; i++) {
+        const struct kmod_rule *r = &w->conf->rules[i];
+        if (r->kind == KMOD_INSTALL && strcmp(r->name, step->name) == 0) {
+            return r;
+        }
+    }
+    return kmod_conf_find(w->conf, KMOD_INSTALL, step->name);
+}
+
 /* Commands that are known to load nothing. Anything else may. */
 static bool loads_nothing(const char *command)
 {
@@ -264,7 +278,7 @@ static enum kmod_answer insert(const struct steps *s, size_t at, const enum kmod
     if (step->m != NULL && in_kernel_after(s, at, after, step->m) == KMOD_YES) {
         return KMOD_YES;
     }
-    const struct kmod_rule *command = kmod_conf_find(w->conf, KMOD_INSTALL, step->name);
+    const struct kmod_rule *command = command_of(w, step);
     if (command != NULL && !step->ignore_command && (w->barriers & KMOD_BY_INSTALL) != 0) {
         *barrier |= KMOD_BY_INSTALL;
         return loads_nothing(command->text) ? KMOD_NO : KMOD_MAYBE;
@@ -330,7 +344,7 @@ int kmod_show_depends(const struct kmod_world *w, const char *module, struct str
     make_steps(s, w, module);
     for (size_t i = 0; i < s->n; i++) {
         const struct step *step = &s->list[i];
-        const struct kmod_rule *command = kmod_conf_find(w->conf, KMOD_INSTALL, step->name);
+        const struct kmod_rule *command = command_of(w, step);
         if (command != NULL && !step->ignore_command) {
             str_addf(out, "install %s\n", command->text);
         } else if (step->m != NULL && step->m->builtin) {

@@ -240,9 +240,10 @@ static void read_usbguard(struct media_world *w)
             w->rules_known = false;
         }
     }
-    /* rules outside the folder that may be read: looked for, and refused */
+    /* rules outside the folder that may be read, or named in a form that the gathering missed */
+    const struct look *named = media_look(s, "%s", w->usbguard.rule_file);
     w->rules_known = w->rules_known && (w->usbguard.rule_file[0] == '\0' ||
-                                        strncmp(w->usbguard.rule_file, "/etc/usbguard/", 14) == 0);
+                                        (named != NULL && named->code != ERR_DENIED));
     const struct look *unit = media_look(s, "/etc/systemd/system/usbguard.service");
     bool masked = unit != NULL && unit->code == 0 && strcmp(unit->bytes, "/dev/null") == 0;
     for (size_t i = 0; i < s->n; i++) {

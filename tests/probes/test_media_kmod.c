@@ -1,6 +1,6 @@
-/* kmod's configuration and probe lists (probes/media/kmod_conf.c, kmod_index.c, kmod_probe.c,
- * kmod_reach.c): rows with known answers, and generated trees held against modprobe itself. The
- * seed is printed; TENKEN_SEED sets the first one. */
+/* kmod's configuration and probe lists (probes/media/kmod_conf.c, probes/media/kmod_index.c,
+ * probes/media/kmod_probe.c, probes/media/kmod_reach.c): rows with known answers, and generated
+ * trees held against modprobe itself. The seed is printed; TENKEN_SEED sets the first one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
