@@ -7,7 +7,7 @@
 #include "probes/pam/dispatch.h"
 #include "probes/pam/modules.h"
 
-#define PAM_WORK_MAX 200000U /* comparisons and steps for one list; more is "not known" */
+#define PAM_WORK_MAX 20000000U /* comparisons and steps for one list; more is "not known" */
 
 struct pam_choices {
     struct pam_outcome items[PAM_OUTCOMES_MAX];

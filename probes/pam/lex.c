@@ -8,13 +8,18 @@
 
 #include "probes/pam/stack.h"
 
-/* Physical line at l->at: its length with the newline; *used: bytes before a NUL, which ends a
- * line for functions on C strings. */
-static size_t physical(const struct pam_lines *l, size_t *used)
+/* Piece of text at l->at, as fgets(3) would read it into what is left of the buffer: its length
+ * with the newline; *used: bytes before a NUL, which ends a line for functions on C strings. 0: no
+ * room is left. */
+static size_t piece(const struct pam_lines *l, size_t taken, size_t *used)
 {
     const char *at = l->text + l->at;
     const char *end = memchr(at, '\n', l->n - l->at);
     size_t n = end != NULL ? (size_t)(end - at) + 1 : l->n - l->at;
+    if (l->limit != 0) {
+        size_t room = taken + 1 < l->limit ? l->limit - taken - 1 : 0;
+        n = n < room ? n : room;
+    }
     const char *nul = memchr(at, '\0', n);
     *used = nul != NULL ? (size_t)(nul - at) : n;
     return n;
@@ -31,22 +36,23 @@ int pam_lines_next(struct pam_lines *l, struct str *out)
     str_clear(out);
     while (l->at < l->n) {
         size_t used = 0;
-        size_t n = physical(l, &used);
+        size_t n = piece(l, out->len, &used);
         const char *p = l->text + l->at;
         size_t lead = 0;
+        if (n == 0) {
+            return -1;
+        }
+        unsigned number = l->next + 1;
         l->at += n;
-        l->next++;
+        l->next += p[n - 1] == '\n';
         while (lead < used && is_blank(p[lead])) {
             lead++;
-        }
-        if (l->limit != 0 && out->len + used >= l->limit) {
-            return -1;
         }
         if (lead == used || p[lead] == '#') {
             continue; /* also between the parts of a continued line */
         }
         if (!has_begun) {
-            l->number = l->next;
+            l->number = number;
             has_begun = true;
         }
         const char *hash = memchr(p, '#', used);
@@ -180,22 +186,23 @@ static unsigned match(const char *const *words, unsigned n, const char **text)
     return n;
 }
 
-/* A number of handlers to skip; 0 is none and an error, so is one that an int cannot hold. */
-static int jump_of(const char **text)
+/* A number of handlers to skip; 0 is none and an error. One that an int cannot hold is an error
+ * too, but for libpam 1.5, where it wraps: what is negative then, skips more than there is. */
+static int jump_of(const char **text, bool wraps)
 {
-    int value = 0;
+    uint32_t value = 0;
     for (; isdigit((unsigned char)**text); (*text)++) {
-        int digit = **text - '0';
-        if (value > (INT_MAX - digit) / 10) {
+        uint32_t digit = (uint32_t)(**text - '0');
+        if (!wraps && value > (INT_MAX - digit) / 10) {
             return 0;
         }
         value = value * 10 + digit;
     }
-    return value;
+    return value > INT_MAX ? INT_MAX : (int)value;
 }
 
 /* _pam_parse_control. False: syntax error. */
-static bool parse_pairs(const char *p, int actions[PAM_CODES])
+static bool parse_pairs(const char *p, bool wraps, int actions[PAM_CODES])
 {
     for (p = skip_space(p); *p != '\0'; p = skip_space(p)) {
         unsigned code = match(code_words, PAM_CODES + 1, &p);
@@ -208,7 +215,7 @@ static bool parse_pairs(const char *p, int actions[PAM_CODES])
             return false;
         }
         unsigned word = match(action_words, ARRAY_LEN(action_words), &p);
-        int action = word < ARRAY_LEN(action_words) ? -(int)word : jump_of(&p);
+        int action = word < ARRAY_LEN(action_words) ? -(int)word : jump_of(&p, wraps);
         if (word == ARRAY_LEN(action_words) && action == 0) {
             return false;
         }
@@ -221,7 +228,7 @@ static bool parse_pairs(const char *p, int actions[PAM_CODES])
     return true;
 }
 
-void pam_control_parse(const char *control, int actions[PAM_CODES])
+void pam_control_parse(const char *control, bool wraps, int actions[PAM_CODES])
 {
     static const struct {
         const char *word;
@@ -242,7 +249,7 @@ void pam_control_parse(const char *control, int actions[PAM_CODES])
             return;
         }
     }
-    if (!parse_pairs(control, actions)) {
+    if (!parse_pairs(control, wraps, actions)) {
         fill(actions, PAMA_BAD, false);
         return;
     }

@@ -23,7 +23,7 @@ struct pam_cached {
 };
 
 static const struct pam_dialect dialect_debian_old = {
-    .at_include = true, .line_limit = true, .includes_in_etc = true};
+    .at_include = true, .engine_15 = true, .includes_in_etc = true};
 static const struct pam_dialect dialect_debian_new = {.at_include = true, .counts_includes = true};
 static const struct pam_dialect dialect_upstream = {.counts_includes = true};
 

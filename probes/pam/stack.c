@@ -179,7 +179,7 @@ static void read_type(const struct loader *l, const struct source *from, char **
     line->h.kind = PAMH_MUST_FAIL;
 }
 
-static void read_control(char **rest, struct line *line)
+static void read_control(const struct loader *l, char **rest, struct line *line)
 {
     char *tok = pam_token(rest);
     line->control = tok;
@@ -192,7 +192,7 @@ static void read_control(char **rest, struct line *line)
         line->is_include = true;
         line->is_substack = true;
     } else {
-        pam_control_parse(tok, line->h.actions);
+        pam_control_parse(tok, l->dialect->engine_15, line->h.actions);
     }
 }
 
@@ -213,8 +213,15 @@ static int take_include(struct loader *l, const struct source *from, struct line
     if (r != LOAD_FAILED || l->stack->bounded) {
         return r;
     }
-    set_default(line->h.actions, PAMA_BAD);
     line->h.kind = PAMH_MUST_FAIL;
+    set_default(line->h.actions, PAMA_BAD);
+    if (line->control == NULL && line->h.type != PAMT_ANY) {
+        /* Debian's libpam takes the actions of this line from memory that it has not set. */
+        l->stack->bounded = true;
+        (void)snprintf(l->stack->reason, sizeof(l->stack->reason),
+                       "bound: %.200s:%u: what libpam does with it is undefined", from->path,
+                       line->h.line);
+    }
     /* A failed @include belongs to no type: there is no list to put it on. */
     return line->h.type == PAMT_ANY ? LOAD_FAILED
                                     : add_handler(l, &line->h, word, line->module, from->path);
@@ -254,7 +261,7 @@ static int take_line(struct loader *l, const struct source *from, char *text, un
         return LOAD_OK;
     }
     if (!line.is_include) {
-        read_control(&rest, &line);
+        read_control(l, &rest, &line);
     }
     line.module = pam_token(&rest);
     if (line.is_include) {
@@ -274,7 +281,7 @@ static int parse_text(struct loader *l, const struct source *from)
 {
     CLEANUP(str) struct str line = STR_INIT(PAM_FILE_MAX + 1);
     struct pam_lines lines = {
-        .text = from->text, .n = from->n, .limit = l->dialect->line_limit ? PAM_LINE_LIMIT : 0};
+        .text = from->text, .n = from->n, .limit = l->dialect->engine_15 ? PAM_LINE_LIMIT : 0};
     for (;;) {
         int r = pam_lines_next(&lines, &line);
         if (r == 0) {

@@ -55,7 +55,7 @@ struct pam_handler {
 /* The two engines that are in use, by what differs. */
 struct pam_dialect {
     bool at_include;      /* Debian's patch: "@include FILE" */
-    bool line_limit;      /* 1.5.2: lines of 1024 bytes and more end the reading */
+    bool engine_15;       /* libpam 1.5: lines are cut into pieces of 1023 bytes, numbers wrap */
     bool includes_in_etc; /* Debian 1.5.2: included names are looked up in /etc/pam.d alone */
     bool counts_includes; /* upstream: at most 15 includes deep, not only substacks */
 };
@@ -98,8 +98,9 @@ int pam_stack_of_type(const struct pam_stack *s, enum pam_type type,
                       const struct pam_handler ***ret, size_t *ret_n, struct err *e) MUST_USE;
 
 /* Actions of a control as written, brackets removed: the simple words or the [code=action] form.
- * Unset codes are PAMA_BAD. */
-void pam_control_parse(const char *control, int actions[PAM_CODES]);
+ * Unset codes are PAMA_BAD. wraps: a number too large is taken modulo 2^32, as libpam 1.5 does,
+ * else it is an error. */
+void pam_control_parse(const char *control, bool wraps, int actions[PAM_CODES]);
 /* Number of a return code's word ("auth_err"), -1 if there is none. */
 int pam_code_of(const char *word);
 const char *pam_code_word(int code); /* never NULL */
