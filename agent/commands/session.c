@@ -8,6 +8,7 @@
 #include "agent/base/json.h"
 #include "agent/commands/endpoints.h"
 #include "agent/policy/products.h"
+#include "agent/policy/products_av.h"
 
 /* Value of KEY= in os-release(5) text, quotes removed; false if there is none. */
 static bool os_release_value(const char *text, const char *key, char *out, size_t n)
@@ -295,6 +296,17 @@ static int endpoint_inputs(const struct session *s, const struct strv *wanted, s
     return r;
 }
 
+/* Data of the policy for the probes that ask for it, as many as are counted there. */
+static void product_inputs(const struct policy *p, struct probe_input *out)
+{
+    for (size_t i = 0; i < p->n_pam_modules; i++) {
+        *out++ = (struct probe_input){.kind = PRODUCTS_PAM_INPUT, .value = p->pam_modules[i]};
+    }
+    for (size_t i = 0; i < p->n_av_products; i++) {
+        *out++ = (struct probe_input){.kind = PRODUCTS_AV_INPUT, .value = p->av_products[i]};
+    }
+}
+
 int session_scan(struct session *s, const struct read_set *reads, const char *const *extra,
                  struct err *e)
 {
@@ -302,15 +314,12 @@ int session_scan(struct session *s, const struct read_set *reads, const char *co
     CLEANUP(strv) struct strv endpoints = {0};
     size_t n_endpoints = 0;
     size_t n_paths = site_n_data_paths(s->site);
-    size_t n_inputs = n_paths + s->policy->n_pam_modules;
+    size_t n_inputs = n_paths + s->policy->n_pam_modules + s->policy->n_av_products;
     CLEANUP(free) struct probe_input *inputs = calloc(n_inputs + ENDPOINTS_MAX + 1, sizeof(*inputs));
     if (inputs == NULL) {
         return err_nomem(e);
     }
-    for (size_t i = 0; i < s->policy->n_pam_modules; i++) {
-        inputs[n_paths + i] = (struct probe_input){.kind = PRODUCTS_PAM_INPUT,
-                                                   .value = s->policy->pam_modules[i]};
-    }
+    product_inputs(s->policy, inputs + n_paths);
     for (size_t i = 0; i < n_paths; i++) {
         inputs[i] = (struct probe_input){.kind = "data_paths", .value = site_data_path(s->site, i)};
     }

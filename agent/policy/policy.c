@@ -9,6 +9,7 @@
 #include "agent/base/io.h"
 #include "agent/policy/policy_internal.h"
 #include "agent/policy/products.h"
+#include "agent/policy/products_av.h"
 
 struct policy_store {
     struct pool *pool;
@@ -215,7 +216,7 @@ static int read_view(struct loader *l, const struct rule_file *file, struct err 
 }
 
 /* Everything but frameworks. Products and profiles are data of their probes: here they are only
- * hashed; those of PAM see load_pam_modules. */
+ * hashed; those of PAM and of anti-virus see load_products. */
 static int read_file(struct loader *l, const struct rule_file *file, struct err *e)
 {
     if (strcmp(file->folder, "views") == 0) {
@@ -283,16 +284,19 @@ static int digest_rules(const struct loader *l, struct policy *p, struct err *e)
     return rc != 0 ? rc : digest_finish(d, p->digest, e);
 }
 
-/* The catalogue of PAM modules, of the last directory first: what it names again, it replaces. */
-static int load_pam_modules(const struct loader *l, struct policy *p, struct err *e)
+/* Lines of one file of products, of the last directory first: what it names again, it replaces. */
+static int load_products(const struct loader *l, const char *rel,
+                         int (*read)(const char *, const char *, size_t, struct strv *,
+                                     struct err *),
+                         const char *const **ret, size_t *ret_n, struct err *e)
 {
     CLEANUP(strv) struct strv lines = {0};
     for (size_t i = l->files.n; i > 0; i--) {
         const struct rule_file *f = l->files.items[i - 1];
-        if (strcmp(f->rel, PRODUCTS_PAM_FILE) != 0) {
+        if (strcmp(f->rel, rel) != 0) {
             continue;
         }
-        int rc = products_pam_modules(f->path, f->bytes, f->n, &lines, e);
+        int rc = read(f->path, f->bytes, f->n, &lines, e);
         if (rc != 0) {
             return rc;
         }
@@ -307,8 +311,8 @@ static int load_pam_modules(const struct loader *l, struct policy *p, struct err
             return ERR_NOMEM;
         }
     }
-    p->pam_modules = kept;
-    p->n_pam_modules = lines.n;
+    *ret = kept;
+    *ret_n = lines.n;
     return 0;
 }
 
@@ -325,7 +329,12 @@ static int load_all(struct loader *l, const char *const *dirs, size_t n_dirs, st
         rc = read_file(l, l->files.items[i], e);
     }
     if (rc == 0) {
-        rc = load_pam_modules(l, p, e);
+        rc = load_products(l, PRODUCTS_PAM_FILE, products_pam_modules, &p->pam_modules,
+                           &p->n_pam_modules, e);
+    }
+    if (rc == 0) {
+        rc = load_products(l, PRODUCTS_AV_FILE, products_av_lines, &p->av_products,
+                           &p->n_av_products, e);
     }
     if (rc != 0) {
         return rc;

@@ -139,6 +139,8 @@ struct policy {
                                 against the list built in, plus every file of further directories */
     const char *const *pam_modules; /* lines of products.h, those of later directories first */
     size_t n_pam_modules;
+    const char *const *av_products; /* lines of products_av.h, likewise */
+    size_t n_av_products;
     struct policy_store *store; /* owns everything above */
 };
 
