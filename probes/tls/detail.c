@@ -282,7 +282,7 @@ static void groups_answer(struct endpoint *ep, const struct ask *a)
         return;
     }
     add_group(vs, group);
-    push_rest(ep, a, group, ep->is_slow ? 1 : 2);
+    push_rest(ep, a, group, (unsigned)survey_parts(ep, a->hello.n_groups));
 }
 
 static void dh_answer(struct endpoint *ep, const struct ask *a)

@@ -120,7 +120,10 @@ static void answered(struct connection *c, enum reply_state state, int64_t now_u
                                             [REPLY_MALFORMED] = OUT_MALFORMED,
                                             [REPLY_TOO_LONG] = OUT_TOO_LONG};
     if (state != REPLY_MORE) {
-        c->ep->rtt_us = c->ep->rtt_us == 0 ? now_us - c->start_us : c->ep->rtt_us;
+        int64_t took_us = now_us - c->start_us;
+        if (c->ep->rtt_us == 0 || took_us < c->ep->rtt_us) {
+            c->ep->rtt_us = took_us;
+        }
         finish(c, outcomes[state], 0, now_us);
     }
 }

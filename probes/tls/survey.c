@@ -11,6 +11,7 @@
 #define PARALLEL 8U
 #define FAR_US 20000 /* beyond it rounds cost more than connections */
 #define LIST_LONG 97U
+#define FEW 40U
 #define SHORT_BYTES 256U
 #define TRIES_MAX 3U
 #define PAUSE_FIRST_MS 60U
@@ -132,9 +133,14 @@ static void push_split(struct endpoint *ep, const struct ask *like, const uint16
     }
 }
 
-static size_t n_parts(const struct endpoint *ep)
+/* Near: a list goes out again without what was named, one connection per hit; in halves where that
+ * would take many rounds. Far: rounds are dear, connections are not. */
+size_t survey_parts(const struct endpoint *ep, size_t n)
 {
-    return ep->rtt_us > FAR_US && !ep->is_slow ? 6 : 2;
+    if (ep->rtt_us > FAR_US && !ep->is_slow) {
+        return n > FEW ? 4 : 3;
+    }
+    return n > FEW ? 2 : 1;
 }
 
 static bool has_code(const uint16_t *list, size_t n, uint16_t code)
@@ -446,7 +452,7 @@ static void suites_answer(struct endpoint *ep, struct ask *a)
     }
     uint16_t rest[HELLO_SUITES_MAX];
     size_t n = without(a->hello.suites, a->hello.n_suites, w->suite, rest);
-    push_split(ep, a, rest, n, n_parts(ep));
+    push_split(ep, a, rest, n, survey_parts(ep, n));
 }
 
 /* The server wants to hear a name. SSLv2 has no place for one: nobody gets in that way. SSLv3 has
