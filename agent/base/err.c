@@ -66,6 +66,17 @@ static int code_of_errno(int sys_errno)
     }
 }
 
+/* The beginning of a message; gives how much of work it fills. */
+static size_t begin_text(char work[WORK_MAX], const char *fmt, va_list ap)
+{
+    int n = vsnprintf(work, WORK_MAX, fmt, ap);
+    if (n < 0) {
+        work[0] = '\0';
+        return 0;
+    }
+    return n < WORK_MAX ? (size_t)n : WORK_MAX - 1;
+}
+
 int err_errno(struct err *e, const char *fmt, ...)
 {
     int saved = errno;
@@ -76,12 +87,8 @@ int err_errno(struct err *e, const char *fmt, ...)
     char work[WORK_MAX];
     va_list ap;
     va_start(ap, fmt);
-    int n = vsnprintf(work, sizeof(work), fmt, ap);
+    size_t used = begin_text(work, fmt, ap);
     va_end(ap);
-    if (n < 0) {
-        n = 0;
-    }
-    size_t used = (size_t)n < sizeof(work) ? (size_t)n : sizeof(work) - 1;
     /* strerrordesc_np: no locale, no static buffer, so the same text everywhere. */
     const char *why = strerrordesc_np(saved);
     (void)snprintf(work + used, sizeof(work) - used, ": %s", why != NULL ? why : "unknown error");
@@ -99,12 +106,8 @@ int err_prefix(struct err *e, const char *fmt, ...)
     char work[WORK_MAX];
     va_list ap;
     va_start(ap, fmt);
-    int n = vsnprintf(work, sizeof(work), fmt, ap);
+    size_t used = begin_text(work, fmt, ap);
     va_end(ap);
-    if (n < 0) {
-        n = 0;
-    }
-    size_t used = (size_t)n < sizeof(work) ? (size_t)n : sizeof(work) - 1;
     (void)snprintf(work + used, sizeof(work) - used, ": %s", e->msg);
     store(e, work);
     return e->code;

@@ -308,3 +308,22 @@ const char *str_nearest(const char *text, const char *const *words, size_t n_wor
     }
     return found;
 }
+
+bool text_digits(const char **at, uint64_t max, uint64_t *ret)
+{
+    uint64_t value = 0;
+    const char *p = *at;
+    for (; *p >= '0' && *p <= '9'; p++) {
+        uint64_t digit = (uint64_t)(*p - '0');
+        if (digit > max || value > (max - digit) / 10) {
+            return false;
+        }
+        value = value * 10 + digit;
+    }
+    if (p == *at) {
+        return false;
+    }
+    *at = p;
+    *ret = value;
+    return true;
+}

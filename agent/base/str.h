@@ -82,4 +82,9 @@ bool str_is_utf8(const void *data, size_t n);
  * else NULL). Swapped neighbours count once. For "did you mean". */
 const char *str_nearest(const char *text, const char *const *words, size_t n_words);
 
+/* Takes the decimal digits at the beginning of *at off it: no blank, no sign. False, with nothing
+ * changed, if there is no digit or the value is above max: scanf(3) leaves an overflow undefined.
+ */
+bool text_digits(const char **at, uint64_t max, uint64_t *ret) MUST_USE;
+
 #endif

@@ -161,13 +161,52 @@ static void test_nearest_word(void **state)
     assert_null(str_nearest("xx", one, 1));
 }
 
+static void test_digits_keep_to_their_ceiling(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in;
+        uint64_t max, value;
+        const char *rest; /* NULL: refused */
+        const char *why;
+    } rows[] = {
+        {"253:7", UINT32_MAX, 253, ":7", "what follows is left"},
+        {"0", 0, 0, "", "nought under a ceiling of nought"},
+        {"1", 0, 0, NULL, "one above a ceiling of nought"},
+        {"0007", 7, 7, "", "leading noughts"},
+        {"4294967295", UINT32_MAX, UINT32_MAX, "", "the ceiling itself"},
+        {"4294967296", UINT32_MAX, 0, NULL, "one above it"},
+        {"18446744073709551615", UINT64_MAX, UINT64_MAX, "", "all of the type"},
+        {"18446744073709551616", UINT64_MAX, 0, NULL, "would wrap to 0"},
+        {"99999999999999999999", UINT64_MAX, 0, NULL, "would wrap to something likely"},
+        {"", UINT64_MAX, 0, NULL, "no digit"},
+        {" 1", UINT64_MAX, 0, NULL, "no blanks are skipped"},
+        {"-1", UINT64_MAX, 0, NULL, "no sign"},
+        {"+1", UINT64_MAX, 0, NULL, "no sign"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *at = rows[i].in;
+        uint64_t value = 42;
+        bool taken = text_digits(&at, rows[i].max, &value);
+        if (taken != (rows[i].rest != NULL)) {
+            fail_msg("%s: %s", rows[i].why, taken ? "taken" : "refused");
+        }
+        CHECK_TEXT(rows[i].why, at, taken ? rows[i].rest : rows[i].in);
+        assert_true(value == (taken ? rows[i].value : 42));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ceiling_is_sticky), cmocka_unit_test(test_formats_and_growth),
-        cmocka_unit_test(test_take_empties),      cmocka_unit_test(test_list_of_strings),
-        cmocka_unit_test(test_cells_are_escaped), cmocka_unit_test(test_terminal_is_not_deceived),
+        cmocka_unit_test(test_ceiling_is_sticky),
+        cmocka_unit_test(test_formats_and_growth),
+        cmocka_unit_test(test_take_empties),
+        cmocka_unit_test(test_list_of_strings),
+        cmocka_unit_test(test_cells_are_escaped),
+        cmocka_unit_test(test_terminal_is_not_deceived),
         cmocka_unit_test(test_nearest_word),
+        cmocka_unit_test(test_digits_keep_to_their_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
