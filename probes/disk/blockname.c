@@ -2,11 +2,13 @@
 #include "probes/disk/blockname.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/base/compiler.h"
+#include "agent/base/str.h"
 
 /* prefix followed by a digit (or, for letters = true, by a letter). */
 static bool named(const char *name, const char *prefix)
@@ -88,18 +90,43 @@ bool block_parent(const struct bag *b, const char *link, char *out, size_t out_n
     return bag_has_name(bag_getf(b, "/sys/class/block/"), out);
 }
 
+bool block_numbers(const char *dev, unsigned *ret_major, unsigned *ret_minor)
+{
+    uint64_t dev_major = 0;
+    uint64_t dev_minor = 0;
+    if (!text_digits(&dev, UINT32_MAX, &dev_major) || *dev++ != ':' ||
+        !text_digits(&dev, UINT32_MAX, &dev_minor)) {
+        return false;
+    }
+    *ret_major = (unsigned)dev_major;
+    *ret_minor = (unsigned)dev_minor;
+    return true;
+}
+
+static bool number_and_colon(const char **at)
+{
+    uint64_t ignored = 0;
+    return text_digits(at, UINT32_MAX, &ignored) && *(*at)++ == ':';
+}
+
 bool block_ata_path(const char *link, char *out, size_t out_n)
 {
     /* .../ata3/host2/target2:0:1/2:0:1:0/block/sda is device 1 on port 3 */
-    unsigned port = 0;
-    unsigned device = 0;
+    uint64_t port = 0;
+    uint64_t device = 0;
     const char *ata = strstr(link, "/ata");
     const char *target = ata == NULL ? NULL : strstr(ata, "/target");
-    if (target == NULL || sscanf(ata, "/ata%u/", &port) != 1 ||
-        sscanf(target, "/target%*u:%*u:%u/", &device) != 1) {
+    if (target == NULL) {
         return false;
     }
-    int n = snprintf(out, out_n, "/sys/class/ata_device/dev%u.%u/id", port, device);
+    ata += strlen("/ata");
+    target += strlen("/target");
+    if (!text_digits(&ata, UINT32_MAX, &port) || !number_and_colon(&target) ||
+        !number_and_colon(&target) || !text_digits(&target, UINT32_MAX, &device)) {
+        return false;
+    }
+    int n =
+        snprintf(out, out_n, "/sys/class/ata_device/dev%" PRIu64 ".%" PRIu64 "/id", port, device);
     return n > 0 && (size_t)n < out_n;
 }
 

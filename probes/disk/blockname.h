@@ -19,6 +19,9 @@ bool block_parent(const struct bag *b, const char *link, char *out, size_t out_n
 bool block_ata_path(const char *link, char *out, size_t out_n);
 /* True if the device stands on hardware (or a hypervisor's): not under /sys/devices/virtual. */
 bool block_is_hardware(const char *link);
+/* Numbers of a device from its sysfs leaf "MAJOR:MINOR\n". False, with nothing set, if it is none.
+ */
+bool block_numbers(const char *dev, unsigned *ret_major, unsigned *ret_minor);
 /* Security word of IDENTIFY DEVICE: true if a password is set, so that the drive locks itself. */
 bool ata_is_armed(const char *identify_text);
 

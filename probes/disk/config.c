@@ -244,7 +244,7 @@ enum kdump_kind kdump_parse_redhat(const char *text, char *where, size_t where_n
 
 enum kdump_kind kdump_parse_suse(const char *text, char *where, size_t where_n)
 {
-    char value[CONFIG_TEXT_MAX];
+    char value[CONFIG_TEXT_MAX] = "";
     if (!conf_value(text, NULL, "KDUMP_SAVEDIR", value, sizeof(value))) {
         return KDUMP_NONE;
     }

@@ -98,7 +98,7 @@ static int f2fs_devices(struct trail t, const struct mount *m, const struct blk 
         return trail_end_unknown(t, NULL, "no-leaf", m->fstype, e);
     }
     int r = 0;
-    for (int i = 0; i < DEVS_MAX && r == 0; i++) {
+    for (size_t i = 0; i < DEVS_MAX && r == 0; i++) {
         char path[PATH_BYTES + 1] = "";
         memcpy(path, head->bytes + SUPER + DEVS + i * DEV_BYTES, PATH_BYTES);
         int block = path[0] == '\0' ? -1 : graph_by_name(t.g, bag_dev_name(&t.g->s->bag, path));
@@ -338,13 +338,13 @@ int answer_fscrypt(const struct graph *g, int mount, int contents_mode, struct a
 {
     /* FSCRYPT_MODE_* of linux/fscrypt.h; the key sizes that the kernel uses with them */
     static const struct {
-        int mode;
         const char *cipher;
+        int mode;
         unsigned key_bits;
-    } modes[] = {{1, "aes-256-xts", 512},
-                 {5, "aes-128-cbc-essiv", 128},
-                 {7, "sm4-xts", 256},
-                 {9, "adiantum", 256}};
+    } modes[] = {{"aes-256-xts", 1, 512},
+                 {"aes-128-cbc-essiv", 5, 128},
+                 {"sm4-xts", 7, 256},
+                 {"adiantum", 9, 256}};
     unsigned visits = 0;
     struct trail t = {.g = g,
                       .a = a,

@@ -13,6 +13,7 @@
 #include <linux/dm-ioctl.h>
 
 #include "agent/base/json.h"
+#include "probes/disk/blockname.h"
 #include "probes/disk/dmtable.h"
 #include "probes/disk/state.h"
 
@@ -73,7 +74,11 @@ static int ask_table(int control_fd, unsigned dev_major, unsigned dev_minor, str
 static void add_line(struct str *out, const char *text, size_t n)
 {
     for (size_t i = 0; i < n && text[i] != '\0'; i++) {
-        str_add_char(out, text[i] == '\n' ? '?' : text[i]);
+        char c = text[i];
+        if (c == '\n') {
+            c = '?';
+        }
+        str_add_char(out, c);
     }
     str_add_char(out, '\n');
 }
@@ -139,7 +144,7 @@ static int gather_table(const struct host *h, struct disk_state *s, int control_
     char key[48];
     int code = no_control->code;
     const char *dev = bag_textf(&s->bag, "/sys/class/block/%s/dev", block);
-    if (sscanf(dev, "%u:%u", &numbers[0], &numbers[1]) != 2) {
+    if (!block_numbers(dev, &numbers[0], &numbers[1])) {
         return 0; /* the missing number is reported with the graph */
     }
     (void)snprintf(number, sizeof(number), "%u:%u", numbers[0], numbers[1]);

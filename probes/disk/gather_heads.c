@@ -116,7 +116,9 @@ static int read_head(const struct host *h, struct disk_state *s, const char *nam
     struct err why = {0};
     (void)snprintf(node, sizeof(node), "/dev/%s", name);
     for (char *p = node + 5; *p != '\0'; p++) {
-        *p = *p == '!' ? '/' : *p; /* sysfs writes "cciss!c0d0" for /dev/cciss/c0d0 */
+        if (*p == '!') {
+            *p = '/'; /* sysfs writes "cciss!c0d0" for /dev/cciss/c0d0 */
+        }
     }
     (void)snprintf(key, sizeof(key), "head %s", name);
     if (!is_safe(s, name, 0)) {

@@ -77,8 +77,8 @@ static int fill_block(const struct bag *b, const char *name, struct blk *ret, st
     *ret = (struct blk){.name = name, .disk = -1, .dm_code = ERR_ABSENT, .luks_code = ERR_ABSENT};
     ret->link = bag_textf(b, "@/sys/class/block/%s", name);
     ret->kind = kind_of(b, name, ret->link);
-    ret->has_dev = sscanf(bag_textf(b, "/sys/class/block/%s/dev", name), "%u:%u", &ret->dev_major,
-                          &ret->dev_minor) == 2;
+    ret->has_dev = block_numbers(bag_textf(b, "/sys/class/block/%s/dev", name), &ret->dev_major,
+                                 &ret->dev_minor);
     ret->is_empty = strcmp(bag_textf(b, "/sys/class/block/%s/size", name), "0\n") == 0;
     if (asprintf(&ret->node, "/dev/%s", name) < 0) {
         ret->node = NULL;

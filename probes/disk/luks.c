@@ -107,7 +107,7 @@ static int parse_luks1(const uint8_t *p, size_t n, struct luks *l, struct err *e
     (void)snprintf(l->cipher, sizeof(l->cipher), "%s-%s", cipher, mode);
     l->key_bits = key_bytes * 8;
     copy_field(l->uuid, sizeof(l->uuid), p + 168, 40);
-    for (unsigned i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 8; i++) {
         const uint8_t *slot = p + 208 + i * 48;
         if (be32(slot) == LUKS1_SLOT_ACTIVE) {
             struct luks_slot *s = &l->slots[l->n_slots++];

@@ -128,6 +128,30 @@ static void test_remote_blocks(void **state)
         &local, "sda", "../../devices/pci0000:00/ata1/host0/target0:0:0/0:0:0:0/block/sda"));
 }
 
+static void test_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *dev;
+        bool taken;
+        unsigned dev_major, dev_minor;
+        const char *why;
+    } cases[] = {{"253:7\n", true, 253, 7, "as sysfs writes it"},
+                 {"0:0", true, 0, 0, "nought"},
+                 {"", false, 9, 9, "the leaf is missing"},
+                 {"8\n", false, 9, 9, "no minor number"},
+                 {"8:\n", false, 9, 9, "an empty minor number"},
+                 {"8:4294967296\n", false, 9, 9, "would wrap to 8:0, another device"}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        unsigned dev_major = 9;
+        unsigned dev_minor = 9;
+        if (block_numbers(cases[i].dev, &dev_major, &dev_minor) != cases[i].taken ||
+            dev_major != cases[i].dev_major || dev_minor != cases[i].dev_minor) {
+            fail_msg("%s: %u:%u", cases[i].why, dev_major, dev_minor);
+        }
+    }
+}
+
 static void test_ata(void **state)
 {
     (void)state;
@@ -162,7 +186,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cmdline),       cmocka_unit_test(test_core_pattern),
         cmocka_unit_test(test_conf),          cmocka_unit_test(test_kdump),
-        cmocka_unit_test(test_remote_blocks), cmocka_unit_test(test_ata),
+        cmocka_unit_test(test_remote_blocks), cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_ata),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
