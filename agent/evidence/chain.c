@@ -332,6 +332,14 @@ static int make_chain(const struct state *s, const char *contract, const char *f
     return rc;
 }
 
+/* The newest envelope of a chain that has some; name: its file. */
+static int read_newest(const struct state *s, const struct chain_info *c, char name[STORE_NAME_MAX],
+                       struct envelope *env, struct statement_head *head, struct err *e)
+{
+    (void)snprintf(name, STORE_NAME_MAX, "%lld-%s.json", (long long)c->sequence, c->digest);
+    return read_envelope(s, c->chain, name, env, head, e);
+}
+
 /* The head of a chain that has envelopes. */
 static int load_head(const struct state *s, const struct chain_info *c, struct chain_head *h,
                      struct err *e)
@@ -339,8 +347,7 @@ static int load_head(const struct state *s, const struct chain_info *c, struct c
     CLEANUP(envelope) struct envelope env = {0};
     CLEANUP(statement_head) struct statement_head head = {0};
     char name[STORE_NAME_MAX];
-    (void)snprintf(name, sizeof(name), "%lld-%s.json", (long long)c->sequence, c->digest);
-    int rc = read_envelope(s, c->chain, name, &env, &head, e);
+    int rc = read_newest(s, c, name, &env, &head, e);
     if (rc == 0 &&
         (strcmp(head.contract, c->contract) != 0 || strcmp(head.framework, c->framework) != 0)) {
         rc = err_set(e, ERR_MALFORMED, "%s/spool/%s/%s is of another contract", s->dir, c->chain,
@@ -474,8 +481,7 @@ static int check_machine(const struct state *s, const struct chain_info *c, cons
     CLEANUP(envelope) struct envelope env = {0};
     CLEANUP(statement_head) struct statement_head head = {0};
     char name[STORE_NAME_MAX];
-    (void)snprintf(name, sizeof(name), "%lld-%s.json", (long long)c->sequence, c->digest);
-    int rc = read_envelope(s, c->chain, name, &env, &head, e);
+    int rc = read_newest(s, c, name, &env, &head, e);
     if (rc != 0 || head.machine_id[0] == '\0' || strcmp(head.machine_id, machine_id) == 0) {
         return rc;
     }

@@ -69,15 +69,16 @@ static int describe_public(EVP_PKEY *pkey, char id[SHA256_HEX], char **ret_pem, 
 /* Takes pkey over, also on failure. */
 static int sign_key_wrap(EVP_PKEY *pkey, const char *name, struct sign_key **ret, struct err *e)
 {
-    struct sign_key *k = NULL;
-    int rc = 0;
     if (EVP_PKEY_is_a(pkey, "ED25519") != 1) {
-        rc = err_set(e, ERR_MALFORMED, "%s: not an Ed25519 key", name);
-    } else if ((k = calloc(1, sizeof(*k))) == NULL) {
-        rc = err_nomem(e);
-    } else {
-        rc = describe_public(pkey, k->id, &k->pem, e);
+        EVP_PKEY_free(pkey);
+        return err_set(e, ERR_MALFORMED, "%s: not an Ed25519 key", name);
     }
+    struct sign_key *k = calloc(1, sizeof(*k));
+    if (k == NULL) {
+        EVP_PKEY_free(pkey);
+        return err_nomem(e);
+    }
+    int rc = describe_public(pkey, k->id, &k->pem, e);
     if (rc != 0) {
         free(k);
         EVP_PKEY_free(pkey);

@@ -52,12 +52,16 @@ static bool find_group(gid_t *ret)
         return false;
     }
     for (const char *line = str_text(&text); *line != '\0';) {
-        unsigned long gid = 0;
+        uint64_t gid = 0;
         size_t n = strcspn(line, "\n");
-        if (strncmp(line, UPLOAD_GROUP ":", strlen(UPLOAD_GROUP) + 1) == 0 &&
-            sscanf(line, "%*[^:]:%*[^:]:%lu:", &gid) == 1) {
-            *ret = (gid_t)gid;
-            return true;
+        if (strncmp(line, UPLOAD_GROUP ":", strlen(UPLOAD_GROUP) + 1) == 0) {
+            const char *at = line + strlen(UPLOAD_GROUP) + 1;
+            at += strcspn(at, ":\n");
+            /* (gid_t)-1 means "leave it" to chown(2): no group has it */
+            if (*at++ == ':' && text_digits(&at, UINT32_MAX - 1, &gid) && *at == ':') {
+                *ret = (gid_t)gid;
+                return true;
+            }
         }
         line += n + (line[n] == '\n');
     }
