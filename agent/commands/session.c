@@ -278,7 +278,8 @@ static int endpoint_inputs(const struct session *s, const struct strv *wanted, s
 {
     const struct probe *p = probe_for_table("tls_endpoints", NULL);
     bool any = false;
-    for (const struct table *const *t = p != NULL ? p->tables : NULL; t != NULL && *t != NULL; t++) {
+    for (const struct table *const *t = p != NULL ? p->tables : NULL; t != NULL && *t != NULL;
+         t++) {
         any = any || strv_has(wanted, (*t)->name);
     }
     bool live = host_is_live(s->host) && !s->offline;
@@ -288,10 +289,9 @@ static int endpoint_inputs(const struct session *s, const struct strv *wanted, s
         return err_set(e, ERR_INVALID, "more than %zu TLS endpoints are declared", max);
     }
     for (size_t i = 0; r == 0 && i < lines->n; i++) {
-        inputs[(*ret_n)++] = s->offline
-                                 ? (struct probe_input){.kind = "tls_offline", .value = "1"}
-                                 : (struct probe_input){.kind = "tls_endpoints",
-                                                        .value = lines->items[i]};
+        inputs[(*ret_n)++] =
+            s->offline ? (struct probe_input){.kind = "tls_offline", .value = "1"}
+                       : (struct probe_input){.kind = "tls_endpoints", .value = lines->items[i]};
     }
     return r;
 }
@@ -315,7 +315,8 @@ int session_scan(struct session *s, const struct read_set *reads, const char *co
     size_t n_endpoints = 0;
     size_t n_paths = site_n_data_paths(s->site);
     size_t n_inputs = n_paths + s->policy->n_pam_modules + s->policy->n_av_products;
-    CLEANUP(free) struct probe_input *inputs = calloc(n_inputs + ENDPOINTS_MAX + 1, sizeof(*inputs));
+    CLEANUP(free)
+    struct probe_input *inputs = calloc(n_inputs + ENDPOINTS_MAX + 1, sizeof(*inputs));
     if (inputs == NULL) {
         return err_nomem(e);
     }
