@@ -7,18 +7,41 @@
 #include "agent/commands/session.h"
 #include "agent/evidence/verify.h"
 
-static int load_rules(const struct strv *more, struct policy **ret, struct err *e)
+/* An export keeps the rules below policies/DIGEST: where a directory holds nothing but one of that
+ * kind, that is meant. */
+static int rules_dir(const char *dir, struct str *out, struct err *e)
 {
-    CLEANUP(free) const char **dirs = calloc(more->n + 1, sizeof(*dirs));
+    CLEANUP(strv) struct strv names = {0};
+    str_add(out, dir);
+    if (io_list(dir, "", &names, NULL) == 0 && names.n == 1 &&
+        hex_is(names.items[0], SHA256_HEX - 1)) {
+        str_addf(out, "/%s", names.items[0]);
+    }
+    return str_error(out, e);
+}
+
+static int load_rules(const struct strv *named, struct policy **ret, struct err *e)
+{
+    CLEANUP(strv) struct strv found = {0};
+    CLEANUP(free) const char **dirs = NULL;
+    const char *shipped = policy_default_dir();
+    /* An auditor names the rules that came with the evidence: then those alone are used. */
+    for (size_t i = 0; i < named->n; i++) {
+        CLEANUP(str) struct str dir = STR_INIT(8192);
+        int r = rules_dir(named->items[i], &dir, e);
+        if (r == 0) {
+            r = strv_add(&found, str_text(&dir), e);
+        }
+        if (r < 0) {
+            return r;
+        }
+    }
+    dirs = strv_list(&found);
     if (dirs == NULL) {
         return err_nomem(e);
     }
-    dirs[0] = policy_default_dir();
-    /* An auditor names the rules that came with the evidence: then those alone are used. */
-    for (size_t i = 0; i < more->n; i++) {
-        dirs[i] = more->items[i];
-    }
-    return policy_load(dirs, more->n > 0 ? more->n : 1, true, ret, e);
+    return found.n > 0 ? policy_load(dirs, found.n, true, ret, e)
+                       : policy_load(&shipped, 1, true, ret, e);
 }
 
 /* This machine's own key, for verifying its own spool; NULL if it has none. */

@@ -130,10 +130,15 @@ after=$(find "$work/state/spool" -name '*-*.json' | wc -l)
 [ "$before" -eq 3 ] || { echo "FAIL: the uploader touched the spool: $before"; bad=1; }
 # The recording scan prunes the acknowledged ones; the third stays until the fourth is the head, then one more scan takes it.
 [ "$after" -eq 1 ] || { echo "FAIL: pruned to $after, wanted the head alone"; find "$work/state/spool"; bad=1; }
-want 0 "export of what is not acknowledged" "$tenken" export --state "$work/state" --output "$work/out.intoto.jsonl"
-[ "$(wc -l <"$work/out.intoto.jsonl")" -eq 1 ] || { echo "FAIL: export holds more than the one"; bad=1; }
-want 0 "import at the collector" "$collector" import --store "$work/store" "$work/out.intoto.jsonl"
-want 0 "receipts back" "$tenken" import --state "$work/state" "$work/out.receipts.jsonl"
+$run mkdir "$work/carried"
+want 0 "export of what is not acknowledged" "$tenken" export --state "$work/state" --output "$work/carried/out.intoto.jsonl"
+[ "$(wc -l <"$work/carried/out.intoto.jsonl")" -eq 1 ] || { echo "FAIL: export holds more than the one"; bad=1; }
+case $($run "$tenken" verify --lang en --policy "$work/carried/policies" "$work/carried/out.intoto.jsonl" 2>&1) in
+*"verdicts redone the same"*) ;;
+*) echo "FAIL: verify does not take the rules as the export lays them down" && bad=1 ;;
+esac
+want 0 "import at the collector" "$collector" import --store "$work/store" "$work/carried/out.intoto.jsonl"
+want 0 "receipts back" "$tenken" import --state "$work/state" "$work/carried/out.receipts.jsonl"
 want 0 "and nothing is sent again" "$tenken" upload $s
 has out "0 sent"
 want 0 "the month" "$collector" month --store "$work/store" --contract UP-1 --month "$(TZ=JST-9 date +%Y-%m)" --format json
