@@ -67,7 +67,7 @@ static int code_of_errno(int sys_errno)
 }
 
 /* The beginning of a message; gives how much of work it fills. */
-static size_t begin_text(char work[WORK_MAX], const char *fmt, va_list ap)
+static size_t PRINTF_LIKE(2, 0) begin_text(char work[WORK_MAX], const char *fmt, va_list ap)
 {
     int n = vsnprintf(work, WORK_MAX, fmt, ap);
     if (n < 0) {

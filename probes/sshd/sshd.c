@@ -13,7 +13,7 @@
 #define ACCOUNTS_MAX 4096U
 #define ACCOUNTS_FILE_MAX ((size_t)4 << 20)
 
-const struct table table_sshd_effective = {
+static const struct table table_sshd_effective = {
     .name = "sshd_effective",
     .doc = "Configuration of the SSH daemon as its files say it, per distinguishable connection. A "
            "scope that comes to the same as one with fewer words is not listed. Keywords without "
