@@ -97,8 +97,10 @@ chown root:tenken-collector "$home/tls/server.key"
 
 as_collector() { setpriv --reuid=tenken-collector --regid=tenken-collector --init-groups --no-new-privs "$@"; }
 : >"$home/collector.log"
-as_collector "$prefix/bin/tenken-collector" serve --store "$store" --listen 127.0.0.1:0 --cert "$home/tls/server.crt" \
-    --key "$home/tls/server.key" >"$home/collector.log" 2>&1 &
+# exec: the process that ends with this script must be the collector itself, not a shell around it
+(exec setpriv --reuid=tenken-collector --regid=tenken-collector --init-groups --no-new-privs \
+    "$prefix/bin/tenken-collector" serve --store "$store" --listen 127.0.0.1:0 --cert "$home/tls/server.crt" \
+    --key "$home/tls/server.key" >"$home/collector.log" 2>&1) &
 collector_pid=$!
 port=
 tries=0

@@ -1,9 +1,12 @@
 /* tenken-collector serve: the server in the foreground, until SIGTERM or SIGINT. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "agent/base/io.h"
 #include "server-stub/cli.h"
@@ -22,6 +25,7 @@ struct serve {
     struct str cert_pem, key_pem;
     struct collector collector;
     struct policy *rules;
+    int lock_fd; /* -1: none */
     struct server server;
     struct http *http;
     struct worker *worker;
@@ -60,6 +64,28 @@ static void raise_file_limit(void)
     }
 }
 
+/* One server for a store: a second one, forgotten somewhere with older rules, would redo verdicts
+ * by those. The commands beside a server (import, token, month) take no such lock. flock(2): it
+ * ends with the process. */
+static int lock_store(struct serve *v, struct err *e)
+{
+    CLEANUP(str) struct str path = STR_INIT(4096);
+    str_addf(&path, "%s/serve.lock", v->store);
+    int rc = str_error(&path, e);
+    if (rc != 0) {
+        return rc;
+    }
+    v->lock_fd = open(str_text(&path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (v->lock_fd < 0) {
+        return err_errno(e, "%s", str_text(&path));
+    }
+    if (flock(v->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        return errno == EWOULDBLOCK ? err_set(e, ERR_BUSY, "another collector serves %s", v->store)
+                                    : err_errno(e, "%s", str_text(&path));
+    }
+    return 0;
+}
+
 static int start(struct serve *v, struct err *e)
 {
     int rc = io_read_file(v->cert, PEM_MAX, &v->cert_pem, e);
@@ -71,6 +97,9 @@ static int start(struct serve *v, struct err *e)
     }
     if (rc == 0) {
         rc = collector_open(v->store, true, &v->collector, e);
+    }
+    if (rc == 0) {
+        rc = lock_store(v, e);
     }
     const struct server_options server_options = {.rate_per_minute = (unsigned)v->rate_n};
     if (rc == 0) {
@@ -97,6 +126,9 @@ static void stop(struct serve *v)
     worker_stop(v->worker);
     server_done(&v->server);
     collector_done(&v->collector);
+    if (v->lock_fd >= 0) {
+        (void)close(v->lock_fd);
+    }
     policy_free(v->rules);
     if (v->key_pem.data != NULL) {
         explicit_bzero(v->key_pem.data, v->key_pem.len);
@@ -138,7 +170,7 @@ static void print_address(const struct serve *v)
 
 int cmd_serve(int argc, char **argv)
 {
-    struct serve v = {.store = NULL};
+    struct serve v = {.lock_fd = -1};
     struct err e;
     sigset_t ends;
     (void)sigemptyset(&ends);

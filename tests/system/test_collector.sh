@@ -100,6 +100,8 @@ serve() {
 code 64 "not a certificate" "$collector" serve --store "$work/store" --listen 127.0.0.1:0 --cert "$work/key.pem" --key "$work/site.yaml"
 code 64 "not an address" "$collector" serve --store "$work/store" --listen nowhere --cert "$work/cert.pem" --key "$work/key.pem"
 serve
+code 1 "a second server on the same store" "$collector" serve --store "$work/store" --listen 127.0.0.1:0 --cert "$work/cert.pem" --key "$work/key.pem"
+has "a second server" "$(cat "$work/out")" "another collector serves"
 same "modes" "$(stat -c %a "$work/store" "$work/store/collector.key" "$work/store/evidence.db" | tr '\n' ' ')" "700 600 600 "
 keyid=$(openssl pkey -pubin -in "$work/store/collector.pub.pem" -outform DER | sha256sum | cut -d' ' -f1)
 
