@@ -7,7 +7,8 @@
 # PACKAGE-DIR holds tenken_*.deb and tenken-collector_*.deb of `cmake --workflow --preset package`.
 set -eu
 packages=$(cd "${1:?folder with the packages}" && pwd)
-mirror=${2:-MIRROR}
+# Default: where this machine's own apt gets its packages.
+mirror=${2:-$(apt-get indextargets --format '$(REPO_URI)' | sed '/security/d' | head -n 1)}
 agent=$(find "$packages" -maxdepth 1 -name 'tenken_*.deb' | head -n 1)
 collector=$(find "$packages" -maxdepth 1 -name 'tenken-collector_*.deb' | head -n 1)
 [ -n "$agent" ] && [ -n "$collector" ] || { echo "no packages in $packages" >&2; exit 1; }
