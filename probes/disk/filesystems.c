@@ -9,7 +9,6 @@
 static int go_swap(struct trail t, const struct swap_area *area, struct err *e)
 {
     const struct disk_state *s = t.g->s;
-    t.in_swap = true;
     if (area->is_deleted) {
         return trail_end_unknown(t, NULL, "backing-file", area->path, e);
     }
@@ -46,6 +45,9 @@ int trail_memory(struct trail t, struct err *e)
         t.a->n_ram++;
         return 0;
     }
+    /* A zram area's own row comes by here too: it answers for all active swap, as any memory does.
+     */
+    t.in_swap = true;
     for (size_t i = 0; i < s->swaps.n && r == 0; i++) {
         r = go_swap(t, &s->swaps.items[i], e);
     }

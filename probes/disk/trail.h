@@ -11,7 +11,7 @@ struct trail {
     struct answer *a;
     unsigned *visits; /* shared by the whole walk: diamonds multiply */
     unsigned depth;
-    bool in_swap; /* coming from a swap area: memory below is not swapped once more */
+    bool in_swap; /* coming from all swap areas: memory below is not swapped once more */
     bool is_secret;
     enum method method;
     const char *cipher;       /* "" = not known */
